@@ -1,0 +1,10 @@
+//! What an exchange is, when two of them agree, and what that proves.
+//!
+//! Pure: no sockets, no database driver. The words are those of `docs/architecture.md`.
+
+pub mod accounting;
+pub mod compare;
+pub mod effects;
+pub mod exchange;
+pub mod json;
+pub mod outcome;

@@ -1,0 +1,9 @@
+//! Passport scoring service: stamps in, a humanity score out.
+//!
+//! A functional core in an imperative shell. The same [`message::Request`] can be answered in
+//! commit mode (rows are written) or in dry-run mode (nothing is written; the rows that would have
+//! been are handed back as [`effects::Effects`]).
+
+pub mod effects;
+pub mod message;
+pub mod python;

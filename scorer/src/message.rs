@@ -1,0 +1,40 @@
+//! Requests and responses, free of any HTTP library, with exact bytes.
+
+use bytes::Bytes;
+
+use crate::effects::Effects;
+
+/// A request as received. Header names keep their case, values are raw bytes.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: String,
+    /// Request target exactly as sent (path and query, percent-encoding untouched).
+    pub target: String,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub body: Bytes,
+}
+
+/// A response in the header order of the Python service.
+#[derive(Debug, Clone)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub body: Bytes,
+}
+
+/// Whether rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Effects are applied to the database.
+    Commit,
+    /// Nothing is written; identifiers the database would assign are negative placeholders.
+    DryRun,
+}
+
+/// A response with the rows it goes with.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub response: Response,
+    /// Rows written, or in dry-run mode the rows that would have been.
+    pub effects: Effects,
+}

@@ -1,0 +1,5 @@
+//! How Python behaves, in one place.
+
+mod value;
+
+pub use value::{Dict, PyStr, Value};
