@@ -8,3 +8,4 @@ pub mod effects;
 pub mod exchange;
 pub mod json;
 pub mod outcome;
+pub mod verdict;
