@@ -71,7 +71,15 @@ fn arrows_between_crates_point_one_way() {
 
 #[test]
 fn parity_has_no_sockets_and_no_database_driver() {
-    let banned = ["hyper", "hyper-util", "reqwest", "sqlx", "tokio", "redis", "axum"];
+    let banned = [
+        "hyper",
+        "hyper-util",
+        "reqwest",
+        "sqlx",
+        "tokio",
+        "redis",
+        "axum",
+    ];
     let found: Vec<_> = dependencies("parity", "dependencies")
         .into_iter()
         .filter(|name| banned.contains(&name.as_str()))
@@ -85,7 +93,16 @@ fn parity_has_no_sockets_and_no_database_driver() {
 
 #[test]
 fn the_scoring_domain_is_pure() {
-    let banned = ["sqlx", "async fn", ".await", "Utc::now", "SystemTime", "Instant::now", "std::env", "redis"];
+    let banned = [
+        "sqlx",
+        "async fn",
+        ".await",
+        "Utc::now",
+        "SystemTime",
+        "Instant::now",
+        "std::env",
+        "redis",
+    ];
     for (path, text) in sources(&root().join("scorer/src/domain")) {
         let found = mentions(&text, &banned);
         assert!(found.is_empty(), "{}: {found:?}", path.display());
@@ -96,12 +113,24 @@ fn the_scoring_domain_is_pure() {
 fn sql_stays_in_the_store() {
     let homes = ["store", "embedded"];
     for (path, text) in sources(&root().join("scorer/src")) {
-        let relative = path.strip_prefix(root().join("scorer/src")).expect("below src");
-        let home = relative.iter().next().map(|part| part.to_string_lossy().into_owned());
-        if home.is_some_and(|home| homes.iter().any(|allowed| home.trim_end_matches(".rs") == *allowed)) {
+        let relative = path
+            .strip_prefix(root().join("scorer/src"))
+            .expect("below src");
+        let home = relative
+            .iter()
+            .next()
+            .map(|part| part.to_string_lossy().into_owned());
+        if home.is_some_and(|home| {
+            homes
+                .iter()
+                .any(|allowed| home.trim_end_matches(".rs") == *allowed)
+        }) {
             continue;
         }
-        let found = mentions(&text, &["sqlx::query", "SELECT ", "INSERT INTO", "DELETE FROM"]);
+        let found = mentions(
+            &text,
+            &["sqlx::query", "SELECT ", "INSERT INTO", "DELETE FROM"],
+        );
         assert!(found.is_empty(), "{}: {found:?}", path.display());
     }
 }
@@ -117,7 +146,11 @@ fn no_file_outgrows_its_reason() {
             }
             for (path, text) in sources(&folder) {
                 let lines = text.lines().count();
-                assert!(lines <= limit, "{} has {lines} lines: split it by reason", path.display());
+                assert!(
+                    lines <= limit,
+                    "{} has {lines} lines: split it by reason",
+                    path.display()
+                );
             }
         }
     }
@@ -127,7 +160,11 @@ fn no_file_outgrows_its_reason() {
 fn modules_are_a_file_and_a_folder() {
     for krate in ["parity", "scorer", "shadow-proxy", "parity-cli"] {
         for (path, _) in sources(&root().join(krate).join("src")) {
-            assert!(!path.ends_with("mod.rs"), "{}: name the file after the module", path.display());
+            assert!(
+                !path.ends_with("mod.rs"),
+                "{}: name the file after the module",
+                path.display()
+            );
         }
     }
 }
