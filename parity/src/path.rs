@@ -1,0 +1,198 @@
+//! Where in a body or a row something stands, and patterns of such places.
+
+use std::fmt;
+
+/// One step down into a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Segment<'a> {
+    Key(&'a str),
+    Index(usize),
+    /// Into the JSON document that a string holds.
+    Embedded,
+}
+
+/// Writes a root and the segments below it: `$.score.stamps["ETHDaysActive#50"]`,
+/// `registry_score.inserted[0].evidence`, `$.response.(json).stamps`.
+pub fn render(root: &str, segments: &[Segment<'_>]) -> String {
+    use fmt::Write as _;
+    let mut text = root.to_owned();
+    for segment in segments {
+        let written = match segment {
+            Segment::Key(key) if is_plain(key) => write!(text, ".{key}"),
+            Segment::Key(key) => write!(text, "[{}]", serde_json::Value::from(*key)),
+            Segment::Index(index) => write!(text, "[{index}]"),
+            Segment::Embedded => write!(text, ".(json)"),
+        };
+        written.expect("writing to a string cannot fail");
+    }
+    text
+}
+
+fn is_plain(key: &str) -> bool {
+    !key.is_empty()
+        && key != "*"
+        && !key.contains(|c: char| c.is_whitespace() || c.is_control() || ".[]\"()*#".contains(c))
+}
+
+/// A path with wild cards: `*` stands for any key, `[*]` for any index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    root: String,
+    segments: Vec<PatternSegment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum PatternSegment {
+    Key(String),
+    AnyKey,
+    Index(usize),
+    AnyIndex,
+    Embedded,
+}
+
+/// Why a text is not a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{pattern}` is not a path: {message} (write e.g. `$.stamps[*].id`, `registry_score.inserted[*].evidence.rawScore`)"
+)]
+pub struct PatternError {
+    pattern: String,
+    message: &'static str,
+}
+
+impl Pattern {
+    /// # Errors
+    /// When the text has no root or a bracket that does not close.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let error = |message| PatternError {
+            pattern: text.to_owned(),
+            message,
+        };
+        let root_length = text.find(['.', '[']).unwrap_or(text.len());
+        let (root, mut rest) = text.split_at(root_length);
+        if root.is_empty() {
+            return Err(error("it has no root"));
+        }
+        let mut segments = Vec::new();
+        while !rest.is_empty() {
+            if let Some(after) = rest.strip_prefix('.') {
+                let length = after.find(['.', '[']).unwrap_or(after.len());
+                let (key, tail) = after.split_at(length);
+                segments.push(match key {
+                    "" => return Err(error("a key is empty")),
+                    "*" => PatternSegment::AnyKey,
+                    "(json)" => PatternSegment::Embedded,
+                    key => PatternSegment::Key(key.to_owned()),
+                });
+                rest = tail;
+            } else if let Some(quoted) = rest.strip_prefix("[\"") {
+                let end = quoted
+                    .find("\"]")
+                    .ok_or_else(|| error("`[\"` is not closed"))?;
+                segments.push(PatternSegment::Key(quoted[..end].to_owned()));
+                rest = &quoted[end + 2..];
+            } else if let Some(bracket) = rest.strip_prefix('[') {
+                let end = bracket
+                    .find(']')
+                    .ok_or_else(|| error("`[` is not closed"))?;
+                segments.push(match &bracket[..end] {
+                    "*" => PatternSegment::AnyIndex,
+                    index => PatternSegment::Index(
+                        index
+                            .parse()
+                            .map_err(|_| error("an index is a number or `*`"))?,
+                    ),
+                });
+                rest = &bracket[end + 1..];
+            } else {
+                return Err(error("expected `.` or `[`"));
+            }
+        }
+        Ok(Pattern {
+            root: root.to_owned(),
+            segments,
+        })
+    }
+
+    /// Whether the place lies exactly where the pattern points.
+    pub fn matches(&self, root: &str, segments: &[Segment<'_>]) -> bool {
+        self.segments.len() == segments.len()
+            && self
+                .segments
+                .iter()
+                .zip(segments)
+                .rev()
+                .all(|(pattern, segment)| pattern.matches(segment))
+            && self.root == root
+    }
+
+    /// Whether the pattern points below the given place.
+    pub fn is_below(&self, root: &str, segments: &[Segment<'_>]) -> bool {
+        self.segments.len() > segments.len()
+            && self.root == root
+            && self
+                .segments
+                .iter()
+                .zip(segments)
+                .all(|(pattern, segment)| pattern.matches(segment))
+    }
+
+    /// `$`, a header name, or a table.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+}
+
+impl PatternSegment {
+    fn matches(&self, segment: &Segment<'_>) -> bool {
+        match (self, segment) {
+            (PatternSegment::Key(pattern), Segment::Key(key)) => pattern == key,
+            (PatternSegment::Index(pattern), Segment::Index(index)) => pattern == index,
+            (PatternSegment::AnyKey, Segment::Key(_))
+            | (PatternSegment::AnyIndex, Segment::Index(_))
+            | (PatternSegment::Embedded, Segment::Embedded) => true,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renders_keys_that_need_it_in_quotes() {
+        let path = [
+            Segment::Key("stamps"),
+            Segment::Key("ETHDaysActive#50"),
+            Segment::Index(2),
+            Segment::Embedded,
+        ];
+        assert_eq!(
+            render("$", &path),
+            r#"$.stamps["ETHDaysActive#50"][2].(json)"#
+        );
+    }
+
+    #[test]
+    fn wild_cards_stand_for_one_step() {
+        let pattern = Pattern::parse("registry_score.*[*].evidence.rawScore").expect("valid");
+        let path = [
+            Segment::Key("inserted"),
+            Segment::Index(3),
+            Segment::Key("evidence"),
+            Segment::Key("rawScore"),
+        ];
+        assert!(pattern.matches("registry_score", &path));
+        assert!(!pattern.matches("registry_stamp", &path));
+        assert!(!pattern.matches("registry_score", &path[..3]));
+        assert!(pattern.is_below("registry_score", &path[..2]));
+    }
+
+    #[test]
+    fn refuses_what_is_no_path() {
+        for text in ["", ".a", "$[", "$[x]", "$..a", "$[0]a", "$[\"a]"] {
+            assert!(Pattern::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

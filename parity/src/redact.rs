@@ -1,0 +1,389 @@
+//! Replaces secrets before anything is written.
+//!
+//! Headers are kept only when they are known to be harmless; a value that is replaced becomes a
+//! token made with a key, so that equal values stay equal within everything written with that key
+//! and the value cannot be guessed from the token.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::{
+    effects::{Effects, RowUpdate},
+    exchange::{Headers, Request, Response},
+    fixture::Step,
+    json::{self, Json, Value},
+    path::{Pattern, Segment},
+};
+
+/// Headers whose values are no secret. Everything else is replaced.
+const HARMLESS_HEADERS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-max-age",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "allow",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cross-origin-opener-policy",
+    "date",
+    "host",
+    "location",
+    "origin",
+    "referrer-policy",
+    "retry-after",
+    "server",
+    "transfer-encoding",
+    "user-agent",
+    "vary",
+    "www-authenticate",
+    "x-content-type-options",
+    "x-frame-options",
+];
+
+/// What was replaced in a set of fixtures; goes into its manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "policy")]
+pub enum RedactionRecord {
+    /// Nothing was replaced, for this reason.
+    Kept { reason: String },
+    /// Header values were replaced, apart from these headers, and so were these places.
+    Replaced {
+        kept_headers: Vec<String>,
+        paths: Vec<String>,
+    },
+}
+
+/// Decides what of an exchange may be written.
+pub struct Redactor {
+    policy: Policy,
+}
+
+enum Policy {
+    Keep {
+        reason: String,
+    },
+    Replace {
+        key: Vec<u8>,
+        kept_headers: Vec<String>,
+        paths: Vec<(String, Pattern)>,
+    },
+}
+
+impl Redactor {
+    /// Keeps everything: for test values only, and the reason is written down.
+    pub fn keep_all(reason: impl Into<String>) -> Self {
+        Redactor {
+            policy: Policy::Keep {
+                reason: reason.into(),
+            },
+        }
+    }
+
+    /// Replaces every header value that is not known to be harmless. Tokens depend on `key`,
+    /// which should be random and kept as long as tokens of several runs have to be equal.
+    pub fn new(key: impl Into<Vec<u8>>) -> Self {
+        Redactor {
+            policy: Policy::Replace {
+                key: key.into(),
+                kept_headers: HARMLESS_HEADERS.iter().map(|&name| name.into()).collect(),
+                paths: Vec::new(),
+            },
+        }
+    }
+
+    /// Also keeps the values of this header.
+    #[must_use]
+    pub fn keep_header(mut self, name: &str) -> Self {
+        if let Policy::Replace { kept_headers, .. } = &mut self.policy {
+            kept_headers.push(name.to_ascii_lowercase());
+            kept_headers.sort();
+        }
+        self
+    }
+
+    /// Also replaces what stands at this place: `$.…` in request and response bodies,
+    /// `<table>.…` in rows.
+    #[must_use]
+    pub fn replace_at(mut self, pattern: Pattern, text: &str) -> Self {
+        if let Policy::Replace { paths, .. } = &mut self.policy {
+            paths.push((text.to_owned(), pattern));
+        }
+        self
+    }
+
+    /// What a manifest says about this redactor.
+    pub fn record(&self) -> RedactionRecord {
+        match &self.policy {
+            Policy::Keep { reason } => RedactionRecord::Kept {
+                reason: reason.clone(),
+            },
+            Policy::Replace {
+                kept_headers,
+                paths,
+                ..
+            } => RedactionRecord::Replaced {
+                kept_headers: kept_headers.clone(),
+                paths: paths.iter().map(|(text, _)| text.clone()).collect(),
+            },
+        }
+    }
+
+    /// The step as it may be written.
+    pub fn step(&self, step: &Step) -> Step {
+        let mut step = step.clone();
+        if let Policy::Replace { .. } = self.policy {
+            step.request = self.request(&step.request);
+            step.response = self.response(&step.response);
+            step.effects = step.effects.as_ref().map(|effects| self.effects(effects));
+        }
+        step
+    }
+
+    /// The request as it may be written.
+    pub fn request(&self, request: &Request) -> Request {
+        Request {
+            headers: self.headers(&request.headers),
+            body: self.body(&request.body),
+            ..request.clone()
+        }
+    }
+
+    /// The response as it may be written.
+    pub fn response(&self, response: &Response) -> Response {
+        Response {
+            headers: self.headers(&response.headers),
+            body: self.body(&response.body),
+            ..response.clone()
+        }
+    }
+
+    /// The value of a setting as it may be written: those whose name speaks of a secret are
+    /// replaced, and so are addresses with a password.
+    pub fn setting(&self, name: &str, value: &str) -> String {
+        let name = name.to_ascii_uppercase();
+        let secret = [
+            "SECRET",
+            "TOKEN",
+            "PASSWORD",
+            "KEY",
+            "CREDENTIAL",
+            "DSN",
+            "_URL",
+        ];
+        match &self.policy {
+            Policy::Replace { key, .. } if secret.iter().any(|word| name.contains(word)) => {
+                token(key, value.as_bytes())
+            }
+            _ => value.to_owned(),
+        }
+    }
+
+    fn headers(&self, headers: &Headers) -> Headers {
+        let Policy::Replace {
+            key, kept_headers, ..
+        } = &self.policy
+        else {
+            return headers.clone();
+        };
+        Headers(
+            headers
+                .0
+                .iter()
+                .map(|(name, value)| {
+                    let keep = kept_headers
+                        .iter()
+                        .any(|kept| kept.eq_ignore_ascii_case(name));
+                    let value = if keep {
+                        value.clone()
+                    } else {
+                        token(key, value).into_bytes()
+                    };
+                    (name.clone(), value)
+                })
+                .collect(),
+        )
+    }
+
+    fn body(&self, body: &bytes::Bytes) -> bytes::Bytes {
+        let Policy::Replace { paths, .. } = &self.policy else {
+            return body.clone();
+        };
+        if paths.iter().all(|(_, pattern)| pattern.root() != "$") {
+            return body.clone();
+        }
+        let Ok(value) = json::parse(body) else {
+            return body.clone();
+        };
+        let replaced = self.value("$", &mut Vec::new(), &value);
+        if replaced == value {
+            body.clone()
+        } else {
+            replaced.to_text().into()
+        }
+    }
+
+    fn effects(&self, effects: &Effects) -> Effects {
+        let mut effects = effects.clone();
+        for (table, rows) in &mut effects.0 {
+            let replace = |list: &'static str, value: &Json| {
+                self.value(
+                    table,
+                    &mut vec![Segment::Key(list), Segment::Index(0)],
+                    value,
+                )
+            };
+            for row in &mut rows.inserted {
+                *row = replace("inserted", row);
+            }
+            for row in &mut rows.deleted {
+                *row = replace("deleted", row);
+            }
+            for RowUpdate { before, after, .. } in &mut rows.updated {
+                *before = replace("updated", before);
+                *after = replace("updated", after);
+            }
+        }
+        effects
+    }
+
+    fn value<'v>(&self, root: &str, path: &mut Vec<Segment<'v>>, value: &'v Value<'_>) -> Json {
+        let Policy::Replace { key, paths, .. } = &self.policy else {
+            return value.clone().into_owned();
+        };
+        if paths.iter().any(|(_, pattern)| pattern.matches(root, path)) {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_text(), |text| text.into_owned());
+            return Value::<'static>::string(&token(key, text.as_bytes()));
+        }
+        match value {
+            Value::Array(elements) => Value::Array(
+                elements
+                    .iter()
+                    .enumerate()
+                    .map(|(index, element)| {
+                        path.push(Segment::Index(index));
+                        let element = self.value(root, path, element);
+                        path.pop();
+                        element
+                    })
+                    .collect(),
+            ),
+            Value::Object(members) => Value::Object(
+                members
+                    .iter()
+                    .map(|(name, member)| {
+                        path.push(Segment::Key(name.written()));
+                        let member = self.value(root, path, member);
+                        path.pop();
+                        (name.clone().into_owned(), member)
+                    })
+                    .collect(),
+            ),
+            scalar => scalar.clone().into_owned(),
+        }
+    }
+}
+
+/// Never shows the key.
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor")
+            .field("record", &self.record())
+            .finish_non_exhaustive()
+    }
+}
+
+/// `redacted:` and 16 hexadecimal digits of HMAC-SHA-256 over the value.
+fn token(key: &[u8], value: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.update(value);
+    let digest = mac.finalize().into_bytes();
+    let hex: String = digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("redacted:{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn request() -> Request {
+        Request {
+            method: "POST".into(),
+            target: "/x".into(),
+            headers: Headers(vec![
+                ("Host".into(), b"api".to_vec()),
+                ("X-API-Key".into(), b"s3cret".to_vec()),
+                ("authorization".into(), b"Bearer s3cret-token".to_vec()),
+                ("Cookie".into(), b"session=s3cret".to_vec()),
+                ("X-Unheard-Of".into(), b"s3cret".to_vec()),
+            ]),
+            body: Bytes::from_static(br#"{"password": "s3cret", "n": 1.0}"#),
+        }
+    }
+
+    fn redactor() -> Redactor {
+        Redactor::new(*b"key")
+            .replace_at(Pattern::parse("$.password").expect("valid"), "$.password")
+    }
+
+    #[test]
+    fn only_headers_known_to_be_harmless_pass() {
+        let redacted = redactor().request(&request());
+        let text = serde_json::to_string(&redacted).expect("serialises");
+        assert!(!text.contains("s3cret"), "{text}");
+        assert_eq!(redacted.headers.get("host"), Some(b"api".as_slice()));
+    }
+
+    #[test]
+    fn equal_values_get_equal_tokens_and_other_keys_other_tokens() {
+        let redacted = redactor().request(&request());
+        assert_eq!(
+            redacted.headers.get("x-api-key"),
+            redacted.headers.get("x-unheard-of")
+        );
+        let other = Redactor::new(*b"other").request(&request());
+        assert_ne!(
+            redacted.headers.get("x-api-key"),
+            other.headers.get("x-api-key")
+        );
+    }
+
+    #[test]
+    fn a_body_keeps_its_shape() {
+        let redacted = redactor().request(&request());
+        let body = json::parse(&redacted.body).expect("still JSON");
+        assert_eq!(body.get("n").map(Value::to_text).as_deref(), Some("1.0"));
+    }
+
+    #[test]
+    fn settings_that_speak_of_secrets_are_replaced() {
+        let redactor = redactor();
+        for name in ["SECRET_KEY", "CGRANTS_API_TOKEN", "DATABASE_URL"] {
+            assert!(redactor.setting(name, "value").starts_with("redacted:"));
+        }
+        assert_eq!(redactor.setting("FF_V2_API", "on"), "on");
+    }
+
+    #[test]
+    fn debug_output_does_not_show_the_key() {
+        assert!(!format!("{:?}", Redactor::new(*b"hush-hush")).contains("104"));
+        assert!(!format!("{:?}", Redactor::new(*b"hush-hush")).contains("hush"));
+    }
+}
