@@ -9,6 +9,6 @@ pub mod exchange;
 pub mod fixture;
 pub mod json;
 pub mod outcome;
-pub mod verdict;
 pub mod path;
 pub mod redact;
+pub mod verdict;
