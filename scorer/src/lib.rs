@@ -5,5 +5,6 @@
 //! been are handed back as [`effects::Effects`]).
 
 pub mod effects;
+pub mod embedded;
 pub mod message;
 pub mod python;
