@@ -1,0 +1,4 @@
+//! One file per subcommand: its arguments, and a `run` that carries it out.
+
+pub mod completions;
+pub mod man;

@@ -1,0 +1,60 @@
+//! Records, replays, compares, explains, minimises and load-tests two backends, and says whether it
+//! is safe to switch. One file per subcommand under [`commands`], each a thin shell over the
+//! libraries.
+
+pub mod cli;
+pub mod commands;
+pub mod exit;
+pub mod terminal;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser as _;
+
+use crate::{
+    cli::Cli,
+    exit::{Exit, Failure},
+};
+
+/// Runs the command line and says how it ended. Never panics on bad input.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Parity
+            };
+            // A closed terminal is no reason for another message.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let terminal = cli.terminal();
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            terminal.failure(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit, Failure> {
+    // Fails only where another provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(cli.terminal().color)
+        .init();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal(format!("no runtime: {error}")))?
+        .block_on(cli.run())
+}
