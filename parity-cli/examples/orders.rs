@@ -101,13 +101,19 @@ async fn create(State(shop): State<Shop>, Json(new): Json<NewOrder>) -> Response
         return (StatusCode::BAD_REQUEST, Json(json!({ "detail": detail }))).into_response();
     }
     let cents = shop.cents(new.quantity * new.unit_price_mills);
-    let mut orders = shop.orders.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut orders = shop
+        .orders
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let order = Order {
         id: uuid::Uuid::new_v4().to_string(),
         item: new.item,
         quantity: new.quantity,
         total: format!("{}.{:02}", cents / 100, cents % 100),
-        note: Note { text: new.note, version: shop.version },
+        note: Note {
+            text: new.note,
+            version: shop.version,
+        },
         created_at: chrono::Utc::now().to_rfc3339(),
     };
     orders.push(order.clone());
@@ -115,7 +121,10 @@ async fn create(State(shop): State<Shop>, Json(new): Json<NewOrder>) -> Response
 }
 
 async fn list(State(shop): State<Shop>, Query(filter): Query<Filter>) -> Json<Vec<Order>> {
-    let orders = shop.orders.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let orders = shop
+        .orders
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut found: Vec<_> = orders
         .iter()
         .filter(|order| filter.item.as_ref().is_none_or(|item| *item == order.item))
@@ -128,10 +137,17 @@ async fn list(State(shop): State<Shop>, Query(filter): Query<Filter>) -> Json<Ve
 }
 
 async fn show(State(shop): State<Shop>, Path(id): Path<String>) -> Response {
-    let orders = shop.orders.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let orders = shop
+        .orders
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     match orders.iter().find(|order| order.id == id) {
         Some(order) => Json(order.clone()).into_response(),
-        None => (StatusCode::NOT_FOUND, Json(json!({ "detail": "Not found" }))).into_response(),
+        None => (
+            StatusCode::NOT_FOUND,
+            Json(json!({ "detail": "Not found" })),
+        )
+            .into_response(),
     }
 }
 
@@ -150,7 +166,10 @@ async fn main() -> ExitCode {
         eprintln!("usage: orders reference|candidate PORT");
         return ExitCode::from(64);
     };
-    let shop = Shop { version, orders: Arc::default() };
+    let shop = Shop {
+        version,
+        orders: Arc::default(),
+    };
     let routes = Router::new()
         .route("/orders", get(list).post(create))
         .route("/orders/{id}", get(show))
