@@ -1,5 +1,20 @@
 //! How Python behaves, in one place.
+//!
+//! The service answers what a Python service answers: its JSON, numbers, dates and error texts.
+//! Everything here is pure and total: no input panics, recursion is bounded by the nesting that
+//! [`json::loads`] accepts.
 
+pub mod datetime;
+pub mod decimal;
+mod dict;
+pub mod int;
+pub mod json;
+pub mod jsonb;
+mod string;
+pub mod text;
+mod unicode;
 mod value;
 
-pub use value::{Dict, PyStr, Value};
+pub use dict::Dict;
+pub use string::PyStr;
+pub use value::Value;

@@ -2,9 +2,12 @@
 
 use num_bigint::BigInt;
 
+use super::{Dict, PyStr};
+
 /// What Python's JSON parser produces.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Value {
+    #[default]
     None,
     Bool(bool),
     Int(BigInt),
@@ -15,94 +18,97 @@ pub enum Value {
     Dict(Dict),
 }
 
-/// A Python string: Unicode code points, which unlike a Rust string may be lone surrogates.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PyStr {
-    Text(String),
-    /// Code points, at least one of them a lone surrogate.
-    IllFormed(Vec<u32>),
-}
-
-/// A Python dict: insertion order, unique keys.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Dict(pub Vec<(PyStr, Value)>);
-
-impl PyStr {
-    /// The text, unless it holds a lone surrogate.
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            PyStr::Text(text) => Some(text),
-            PyStr::IllFormed(_) => None,
-        }
-    }
-
-    /// Whether this is `""`.
-    pub fn is_empty(&self) -> bool {
-        self.as_text() == Some("")
-    }
-}
-
-impl From<&str> for PyStr {
-    fn from(text: &str) -> Self {
-        PyStr::Text(text.to_owned())
-    }
-}
-
-impl From<String> for PyStr {
-    fn from(text: String) -> Self {
-        PyStr::Text(text)
-    }
-}
-
-impl Dict {
-    /// `dict.get(key)`.
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|(name, _)| name.as_text() == Some(key))
-            .map(|(_, value)| value)
-    }
-
-    /// `dict[key] = value`: replaces in place, or appends.
-    pub fn insert(&mut self, key: PyStr, value: Value) {
-        match self.0.iter_mut().find(|(name, _)| *name == key) {
-            Some((_, slot)) => *slot = value,
-            None => self.0.push((key, value)),
-        }
-    }
-}
-
-impl<K: Into<PyStr>> FromIterator<(K, Value)> for Dict {
-    /// Later values replace earlier ones of the same key, as in a dict display.
-    fn from_iter<I: IntoIterator<Item = (K, Value)>>(pairs: I) -> Self {
-        let mut dict = Dict::default();
-        for (key, value) in pairs {
-            dict.insert(key.into(), value);
-        }
-        dict
-    }
-}
-
 impl Value {
-    /// A string value.
-    pub fn text(text: impl Into<String>) -> Self {
-        Value::Str(PyStr::Text(text.into()))
+    /// `None`
+    pub const NONE: Value = Value::None;
+
+    /// Whether the value is `None`.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self, Value::None)
     }
 
-    /// `bool(value)`.
-    pub fn is_truthy(&self) -> bool {
+    /// The text, if it is a string without lone surrogates.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        self.as_py_str().and_then(PyStr::as_str)
+    }
+
+    /// The string, whatever its code points.
+    #[must_use]
+    pub fn as_py_str(&self) -> Option<&PyStr> {
+        match self {
+            Value::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value of a `bool`.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The value of an `int` (not of a `bool`).
+    #[must_use]
+    pub fn as_int(&self) -> Option<&BigInt> {
+        match self {
+            Value::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The items of a list.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Value::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The dict.
+    #[must_use]
+    pub fn as_dict(&self) -> Option<&Dict> {
+        match self {
+            Value::Dict(dict) => Some(dict),
+            _ => None,
+        }
+    }
+
+    /// The dict, to change it in place.
+    pub fn as_dict_mut(&mut self) -> Option<&mut Dict> {
+        match self {
+            Value::Dict(dict) => Some(dict),
+            _ => None,
+        }
+    }
+
+    /// The member `key` of a dict; nothing if this is no dict or has no such key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.as_dict().and_then(|dict| dict.get(key))
+    }
+
+    /// `bool(value)`: `None`, `False`, zero, `''`, `[]` and `{}` are false; NaN is true.
+    #[must_use]
+    pub fn truthy(&self) -> bool {
         match self {
             Value::None => false,
             Value::Bool(value) => *value,
             Value::Int(value) => *value != BigInt::ZERO,
             Value::Float(value) => *value != 0.0,
-            Value::Str(value) => !value.is_empty(),
+            Value::Str(text) => !text.is_empty(),
             Value::List(items) => !items.is_empty(),
-            Value::Dict(dict) => !dict.0.is_empty(),
+            Value::Dict(dict) => !dict.is_empty(),
         }
     }
 
-    /// `type(value).__name__`, as it appears in Python's error texts.
+    /// `type(value).__name__`, as error texts name it.
+    #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::None => "NoneType",
@@ -114,20 +120,69 @@ impl Value {
             Value::Dict(_) => "dict",
         }
     }
+}
 
-    /// The dict, if it is one.
-    pub fn as_dict(&self) -> Option<&Dict> {
-        match self {
-            Value::Dict(dict) => Some(dict),
-            _ => None,
-        }
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Value::Bool(value)
     }
+}
 
-    /// The text, if this is a string without lone surrogates.
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Value::Str(text) => text.as_text(),
-            _ => None,
-        }
+impl From<BigInt> for Value {
+    fn from(value: BigInt) -> Self {
+        Value::Int(value)
+    }
+}
+
+macro_rules! from_integer {
+    ($($integer:ty),*) => {
+        $(impl From<$integer> for Value {
+            fn from(value: $integer) -> Self {
+                Value::Int(BigInt::from(value))
+            }
+        })*
+    };
+}
+from_integer!(i32, i64, u32, u64, usize);
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Value::Float(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Str(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Str(text.into())
+    }
+}
+
+impl From<PyStr> for Value {
+    fn from(text: PyStr) -> Self {
+        Value::Str(text)
+    }
+}
+
+impl From<Dict> for Value {
+    fn from(dict: Dict) -> Self {
+        Value::Dict(dict)
+    }
+}
+
+impl<T: Into<Value>> From<Vec<T>> for Value {
+    fn from(items: Vec<T>) -> Self {
+        Value::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::None, Into::into)
     }
 }

@@ -1,0 +1,195 @@
+//! What a value becomes on its way through a PostgreSQL `jsonb` column.
+//!
+//! Python writes it with `json.dumps`, PostgreSQL parses it, orders the keys and keeps numbers as
+//! `numeric`, prints it, and Python's `json.loads` reads that (contract §1.5, domain 0.3).
+
+use num_bigint::BigInt;
+
+use super::json::{Style, dumps, write_value};
+use super::string::is_surrogate;
+use super::text::float_repr;
+use super::{Dict, PyStr, Value};
+
+/// Why PostgreSQL refuses a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JsonbError {
+    /// `NaN` and the infinities are no JSON.
+    #[error("a number is not finite")]
+    NotFinite,
+    /// `\u0000` cannot be stored in text.
+    #[error("a string holds U+0000")]
+    Nul,
+    /// Half of a UTF-16 pair without the other.
+    #[error("a string holds a lone surrogate")]
+    LoneSurrogate,
+}
+
+/// The text to send as `jsonb` parameter: `json.dumps` of a value that PostgreSQL will take.
+///
+/// # Errors
+///
+/// If PostgreSQL refuses the value.
+pub fn to_text(value: &Value) -> Result<String, JsonbError> {
+    normalise(value)?;
+    Ok(dumps(value))
+}
+
+/// The value as it is read back: keys by length in bytes, then bytewise; `-0.0` is `0.0`; a float
+/// that Python writes with a positive exponent is an integer.
+///
+/// # Errors
+///
+/// If PostgreSQL refuses the value.
+pub fn normalise(value: &Value) -> Result<Value, JsonbError> {
+    Ok(match value {
+        Value::None | Value::Bool(_) | Value::Int(_) => value.clone(),
+        Value::Float(number) => normalise_float(*number)?,
+        Value::Str(text) => Value::Str(normalise_string(text)?.into()),
+        Value::List(items) => Value::List(items.iter().map(normalise).collect::<Result<_, _>>()?),
+        Value::Dict(dict) => Value::Dict(normalise_dict(dict)?),
+    })
+}
+
+/// How PostgreSQL prints a normalised value: spaced like `json.dumps`, but no exponents and
+/// non-ASCII raw.
+#[must_use]
+pub fn printed(normalised: &Value) -> String {
+    let mut out = String::new();
+    write_value(&mut out, normalised, Style::Postgres);
+    out
+}
+
+fn normalise_float(number: f64) -> Result<Value, JsonbError> {
+    if !number.is_finite() {
+        return Err(JsonbError::NotFinite);
+    }
+    if number == 0.0 {
+        return Ok(Value::Float(0.0));
+    }
+    let plain = plain_number(number);
+    if plain.contains('.') {
+        return Ok(Value::Float(number));
+    }
+    Ok(plain
+        .parse::<BigInt>()
+        .map_or(Value::Float(number), Value::Int))
+}
+
+/// A finite float as PostgreSQL's `numeric` prints what Python wrote: no exponent, and a fraction
+/// unless Python wrote a positive exponent.
+pub(crate) fn plain_number(number: f64) -> String {
+    let repr = float_repr(number);
+    let Some((mantissa, exponent)) = repr.split_once('e') else {
+        return repr;
+    };
+    let (sign, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", mantissa),
+    };
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let zeros = exponent.unsigned_abs() as usize;
+    if exponent > 0 {
+        format!("{sign}{digits:0<width$}", width = zeros + 1)
+    } else {
+        format!(
+            "{sign}0.{:0>zeros$}{}",
+            digits.get(..1).unwrap_or_default(),
+            &digits[1..]
+        )
+    }
+}
+
+fn normalise_string(text: &PyStr) -> Result<String, JsonbError> {
+    let text = match text {
+        PyStr::Text(text) => text.clone(),
+        PyStr::IllFormed(points) => join_pairs(points)?,
+    };
+    if text.contains('\0') {
+        return Err(JsonbError::Nul);
+    }
+    Ok(text)
+}
+
+/// Python escapes the halves of a pair one by one; PostgreSQL reads the two escapes as one
+/// character.
+fn join_pairs(points: &[u32]) -> Result<String, JsonbError> {
+    let mut text = String::new();
+    let mut rest = points;
+    while let [point, after @ ..] = rest {
+        rest = after;
+        let character = match (is_surrogate(*point), after) {
+            (false, _) => char::from_u32(*point),
+            (true, [low @ 0xDC00..=0xDFFF, after @ ..]) if *point < 0xDC00 => {
+                rest = after;
+                char::from_u32(0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00))
+            }
+            (true, _) => None,
+        };
+        text.push(character.ok_or(JsonbError::LoneSurrogate)?);
+    }
+    Ok(text)
+}
+
+fn normalise_dict(dict: &Dict) -> Result<Dict, JsonbError> {
+    let mut members = dict
+        .iter()
+        .map(|(key, value)| Ok((normalise_string(key)?, normalise(value)?)))
+        .collect::<Result<Vec<_>, JsonbError>>()?;
+    // A stable sort keeps equal keys in order, so that the last one wins when they are collected.
+    members.sort_by(|(left, _), (right, _)| {
+        (left.len(), left.as_bytes()).cmp(&(right.len(), right.as_bytes()))
+    });
+    Ok(members.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::python::json::loads;
+
+    fn stored(text: &str) -> Result<String, JsonbError> {
+        normalise(&loads(text.as_bytes()).unwrap()).map(|value| dumps(&value))
+    }
+
+    #[test]
+    fn keys_are_ordered_by_length_then_bytes() {
+        assert_eq!(
+            stored(r#"{"bb":1,"c":2,"a":3,"é":4,"aaa":5}"#).unwrap(),
+            r#"{"a": 3, "c": 2, "bb": 1, "\u00e9": 4, "aaa": 5}"#
+        );
+    }
+
+    #[test]
+    fn numbers_pass_through_numeric() {
+        assert_eq!(
+            stored("[1e16, 1.5e300, -0.0, -0, 1e2, 1e-7, 1.10, -1.25e-10, 1e15, -2e22]").unwrap(),
+            format!(
+                "[10000000000000000, 15{}, 0.0, 0, 100.0, 1e-07, 1.1, -1.25e-10, \
+                 1000000000000000.0, -20000000000000000000000]",
+                "0".repeat(299)
+            )
+        );
+        let value = normalise(&loads(b"[1e-7, -1.25e-10, 1e16, 1.5]").unwrap()).unwrap();
+        assert_eq!(
+            printed(&value),
+            "[0.0000001, -0.000000000125, 10000000000000000, 1.5]"
+        );
+    }
+
+    #[test]
+    fn what_text_cannot_hold_is_refused() {
+        assert_eq!(stored("[NaN]"), Err(JsonbError::NotFinite));
+        assert_eq!(stored("1e400"), Err(JsonbError::NotFinite));
+        assert_eq!(stored(r#"{"\u0000": 1}"#), Err(JsonbError::Nul));
+        assert_eq!(stored(r#""\ud800""#), Err(JsonbError::LoneSurrogate));
+        assert_eq!(stored(r#""\udc00\ud800""#), Err(JsonbError::LoneSurrogate));
+    }
+
+    #[test]
+    fn halves_that_python_kept_apart_become_one_character() {
+        let value = loads(b"\"\xed\xa0\xbd\xed\xb8\x80\"").unwrap();
+        assert!(value.as_str().is_none());
+        assert_eq!(normalise(&value).unwrap().as_str(), Some("😀"));
+    }
+}
