@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{completions, man},
+    commands::{completions, import, man},
     exit::{Exit, Failure},
     terminal::Terminal,
 };
@@ -34,6 +34,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Import(import::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -51,6 +52,7 @@ impl Cli {
     pub async fn run(self) -> Result<Exit, Failure> {
         let terminal = self.terminal();
         match self.command {
+            Command::Import(arguments) => import::run(&arguments, terminal),
             Command::Completions(arguments) => completions::run(&arguments, terminal),
             Command::Man(arguments) => man::run(&arguments),
         }

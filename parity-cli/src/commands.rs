@@ -1,4 +1,5 @@
 //! One file per subcommand: its arguments, and a `run` that carries it out.
 
 pub mod completions;
+pub mod import;
 pub mod man;
