@@ -43,7 +43,9 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(crate) async fn start(answer: impl Fn(&Arrived) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(
+        answer: impl Fn(&Arrived) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let arrived = Arc::<Mutex<Vec<Arrived>>>::default();
