@@ -4,6 +4,7 @@
 //! commit mode (rows are written) or in dry-run mode (nothing is written; the rows that would have
 //! been are handed back as [`effects::Effects`]).
 
+pub mod credential;
 pub mod effects;
 pub mod embedded;
 pub mod message;
