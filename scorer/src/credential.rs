@@ -48,7 +48,8 @@ impl Verifier {
     /// forgotten first. An entry takes about 150 bytes. Zero: nothing is remembered.
     pub fn new(cache_capacity: usize) -> Self {
         Self {
-            good: NonZeroUsize::new(cache_capacity).map(|capacity| Mutex::new(LruCache::new(capacity))),
+            good: NonZeroUsize::new(cache_capacity)
+                .map(|capacity| Mutex::new(LruCache::new(capacity))),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -86,7 +87,9 @@ impl Verifier {
 
     fn is_known_good(&self, fingerprint: &Fingerprint, now: DateTime<Utc>) -> bool {
         let Some(good) = &self.good else { return false };
-        good.lock().get(fingerprint).is_some_and(|period| period.contains(now))
+        good.lock()
+            .get(fingerprint)
+            .is_some_and(|period| period.contains(now))
     }
 }
 
@@ -116,7 +119,10 @@ fn verify_first_applicable(credential: &Value, now: DateTime<Utc>) -> Option<Per
             continue;
         };
         if created <= now {
-            return is_good(&credential, proof, &methods).then_some(Period { from: created, until });
+            return is_good(&credential, proof, &methods).then_some(Period {
+                from: created,
+                until,
+            });
         }
         until = Some(until.map_or(created, |earlier: DateTime<Utc>| earlier.min(created)));
     }
@@ -144,8 +150,8 @@ fn is_good(credential: &Credential, proof: &Proof, methods: &[VerificationMethod
     }
 }
 
-fn is_good_eip712(credential: &Credential, proof: &Proof, account: &ethereum::Account) -> Option<bool> {
+fn is_good_eip712(credential: &Credential, proof: &Proof, account: &str) -> Option<bool> {
     let signature = proof.proof_value.as_ref()?;
     let digest = eip712::signing_digest(credential, proof)?;
-    Some(ethereum::recover(signature, &digest)? == *account)
+    Some(ethereum::recover(signature, &digest)?.is_written(account))
 }

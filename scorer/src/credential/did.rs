@@ -2,10 +2,17 @@
 
 use ed25519_dalek::VerifyingKey;
 
-use super::ethereum::{self, Account};
+use super::ethereum::Account;
 
 /// Multicodec prefix of an Ed25519 public key inside `did:key`.
 const ED25519_PUBLIC_KEY: [u8; 2] = [0xed, 0x01];
+
+/// Characters of `0x` and 20 bytes. The library looks at nothing but the length: what is no address
+/// resolves, but no key hashes to it.
+const ADDRESS_LENGTH: usize = 42;
+
+/// Characters of `0x` and a compressed public key.
+const PUBLIC_KEY_LENGTH: usize = 68;
 
 /// One assertion method of an issuer.
 #[derive(Debug)]
@@ -18,8 +25,8 @@ pub(crate) struct VerificationMethod {
 /// What a verification method checks a signature against.
 #[derive(Debug)]
 pub(crate) enum Key {
-    /// A signature is good if the key recovered from it hashes to this account.
-    EthereumAccount(Account),
+    /// A signature is good if the key recovered from it hashes to the account of this name.
+    EthereumAccount(String),
     Ed25519(VerifyingKey),
     /// Listed by the DID, but for proof types no stamp is accepted with.
     Unusable,
@@ -35,16 +42,28 @@ pub(crate) fn assertion_methods(did: &str) -> Option<Vec<VerificationMethod>> {
         key,
     };
     match method {
-        "ethr" => match ethereum_identity(specific_id)? {
-            EthereumIdentity::Address(account) => Some(vec![
-                method_named("controller", account.map_or(Key::Unusable, Key::EthereumAccount)),
-                method_named("Eip712Method2021", Key::Unusable),
-            ]),
-            EthereumIdentity::PublicKey(account) => Some(vec![
-                method_named("controller", Key::EthereumAccount(account)),
-                method_named("controllerKey", Key::EthereumAccount(account)),
-            ]),
-        },
+        "ethr" => {
+            let (network, identity) = specific_id
+                .split_once(':')
+                .unwrap_or(("mainnet", specific_id));
+            if !is_known_network(network) {
+                return None;
+            }
+            match identity.len() {
+                ADDRESS_LENGTH => Some(vec![
+                    method_named("controller", Key::EthereumAccount(identity.to_owned())),
+                    method_named("Eip712Method2021", Key::Unusable),
+                ]),
+                PUBLIC_KEY_LENGTH => {
+                    let account = account_of_public_key(identity)?;
+                    Some(vec![
+                        method_named("controller", Key::EthereumAccount(account.clone())),
+                        method_named("controllerKey", Key::EthereumAccount(account)),
+                    ])
+                }
+                _ => None,
+            }
+        }
         "key" => {
             let key = Key::Ed25519(ed25519_key(specific_id)?);
             Some(vec![method_named(specific_id, key)])
@@ -53,35 +72,10 @@ pub(crate) fn assertion_methods(did: &str) -> Option<Vec<VerificationMethod>> {
     }
 }
 
-enum EthereumIdentity {
-    /// `None` for 42 characters that are no address: the DID resolves, but no key hashes to it.
-    Address(Option<Account>),
-    /// The account of the public key that the DID is made of.
-    PublicKey(Account),
-}
-
-/// Reads `[network:]0x…`, an address or a compressed public key.
-fn ethereum_identity(specific_id: &str) -> Option<EthereumIdentity> {
-    let identity = match specific_id.split_once(':') {
-        None => specific_id,
-        Some((network, identity)) => is_known_network(network).then_some(identity)?,
-    };
-    let decode = |digits: &str, bytes: &mut [u8]| hex::decode_to_slice(digits, bytes).ok();
-    let digits = identity.strip_prefix("0x");
-    match identity.len() {
-        42 => {
-            let mut account = Account::default();
-            let read = digits.and_then(|digits| decode(digits, &mut account));
-            Some(EthereumIdentity::Address(read.map(|()| account)))
-        }
-        68 => {
-            let mut key = [0; 33];
-            decode(digits?, &mut key)?;
-            let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(&key).ok()?;
-            Some(EthereumIdentity::PublicKey(ethereum::account_of(&key)))
-        }
-        _ => None,
-    }
+fn account_of_public_key(text: &str) -> Option<String> {
+    let bytes = hex::decode(text.strip_prefix("0x")?).ok()?;
+    let key = k256::ecdsa::VerifyingKey::from_sec1_bytes(&bytes).ok()?;
+    Some(Account::of(&key).checksummed())
 }
 
 fn is_known_network(network: &str) -> bool {
@@ -94,7 +88,9 @@ fn is_known_network(network: &str) -> bool {
 
 /// The key inside `z6Mk…`: base58btc of the multicodec prefix and 32 bytes.
 fn ed25519_key(specific_id: &str) -> Option<VerifyingKey> {
-    let bytes = bs58::decode(specific_id.strip_prefix('z')?).into_vec().ok()?;
+    let bytes = bs58::decode(specific_id.strip_prefix('z')?)
+        .into_vec()
+        .ok()?;
     let key = bytes.strip_prefix(&ED25519_PUBLIC_KEY)?;
     VerifyingKey::from_bytes(key.try_into().ok()?).ok()
 }

@@ -32,7 +32,9 @@ struct TypedDataInfo {
 /// hashed by its types.
 pub(crate) fn signing_digest(credential: &Credential, proof: &Proof) -> Option<[u8; 32]> {
     let mut options = proof.options()?;
-    let info = options.remove("eip712").or_else(|| options.remove("eip712Domain"));
+    let info = options
+        .remove("eip712")
+        .or_else(|| options.remove("eip712Domain"));
     let mut message = credential.document()?;
     message.insert("proof".to_owned(), Json::Object(options));
     let message = Json::Object(message);

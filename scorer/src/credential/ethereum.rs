@@ -4,7 +4,45 @@ use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use sha3::{Digest, Keccak256};
 
 /// The last 20 bytes of the hash of a public key.
-pub(crate) type Account = [u8; 20];
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Account([u8; 20]);
+
+impl Account {
+    /// The account of a public key.
+    pub(crate) fn of(key: &VerifyingKey) -> Self {
+        let point = key.to_sec1_point(false);
+        // The first byte says that the point is not compressed and is not hashed.
+        let hash = keccak(&point.as_bytes()[1..]);
+        let mut account = [0; 20];
+        account.copy_from_slice(&hash[12..]);
+        Self(account)
+    }
+
+    /// Whether this text names the account: all in lower case, or in exactly the mixed case of its
+    /// checksum (EIP-55).
+    pub(crate) fn is_written(&self, text: &str) -> bool {
+        if text.contains(|letter: char| letter.is_ascii_uppercase()) {
+            self.checksummed() == text
+        } else {
+            format!("0x{}", hex::encode(self.0)) == text
+        }
+    }
+
+    /// With the checksum of EIP-55: a letter is upper-case where the hash of the lower-case text has
+    /// a digit of eight or more.
+    pub(crate) fn checksummed(&self) -> String {
+        let digits = hex::encode(self.0);
+        let checksum = hex::encode(keccak(digits.as_bytes()));
+        let cased = digits.chars().zip(checksum.chars()).map(|(digit, check)| {
+            if check >= '8' {
+                digit.to_ascii_uppercase()
+            } else {
+                digit
+            }
+        });
+        "0x".chars().chain(cased).collect()
+    }
+}
 
 /// Keccak-256, the hash of Ethereum.
 pub(crate) fn keccak(bytes: &[u8]) -> [u8; 32] {
@@ -21,15 +59,5 @@ pub(crate) fn recover(proof_value: &str, digest: &[u8; 32]) -> Option<Account> {
     let signature = Signature::from_slice(signature).ok()?;
     let recovery = RecoveryId::from_byte(rest.first()? % 27)?;
     let key = VerifyingKey::recover_from_prehash(digest, &signature, recovery).ok()?;
-    Some(account_of(&key))
-}
-
-/// The account of a public key.
-pub(crate) fn account_of(key: &VerifyingKey) -> Account {
-    let point = key.to_sec1_point(false);
-    // The first byte says that the point is not compressed and is not hashed.
-    let hash = keccak(&point.as_bytes()[1..]);
-    let mut account = Account::default();
-    account.copy_from_slice(&hash[12..]);
-    account
+    Some(Account::of(&key))
 }

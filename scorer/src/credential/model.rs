@@ -8,7 +8,8 @@
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value as Json};
 
 use crate::python::{PyStr, Value};
@@ -73,7 +74,11 @@ pub(crate) struct Proof {
     creator: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) verification_method: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "read_created",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) created: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) domain: Option<String>,
@@ -221,7 +226,9 @@ impl TryFrom<OneOrMany<Context>> for Contexts {
 
     fn try_from(contexts: OneOrMany<Context>) -> Result<Self, Self::Error> {
         match contexts.as_slice().first() {
-            Some(Context::Uri(uri)) if CREDENTIALS_CONTEXTS.contains(&uri.0.as_str()) => Ok(Self(contexts)),
+            Some(Context::Uri(uri)) if CREDENTIALS_CONTEXTS.contains(&uri.0.as_str()) => {
+                Ok(Self(contexts))
+            }
             _ => Err("the first context must be that of credentials"),
         }
     }
@@ -297,11 +304,17 @@ impl TryFrom<String> for Date {
     type Error = chrono::ParseError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        // `T` is required: a blank in its place is chrono's courtesy, not the library's.
+        // The library's parser wants a `T`, and takes `UTC` for an offset; chrono's is the reverse.
         let has_blank = text.as_bytes().get(10) == Some(&b' ');
-        let instant = DateTime::parse_from_rfc3339(if has_blank { "" } else { &text })?;
+        let without_name = without_utc(&text);
+        let named_utc = without_name.map(|text| format!("{text}+00:00"));
+        let text = if has_blank {
+            ""
+        } else {
+            named_utc.as_deref().unwrap_or(&text)
+        };
         Ok(Self {
-            instant,
+            instant: DateTime::parse_from_rfc3339(text)?,
             with_z: text.ends_with('Z'),
         })
     }
@@ -309,8 +322,29 @@ impl TryFrom<String> for Date {
 
 impl From<Date> for String {
     fn from(date: Date) -> Self {
-        date.instant.to_rfc3339_opts(SecondsFormat::AutoSi, date.with_z)
+        date.instant
+            .to_rfc3339_opts(SecondsFormat::AutoSi, date.with_z)
     }
+}
+
+/// `created`: read with more patience than the other dates (blanks around the parts, single digits),
+/// but never with a lower-case `t`.
+fn read_created<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    if without_utc(&text).unwrap_or(&text).contains('t') {
+        return Err(D::Error::custom("a date needs an upper-case T"));
+    }
+    text.parse().map(Some).map_err(D::Error::custom)
+}
+
+/// The text before a closing `UTC` of any case.
+fn without_utc(text: &str) -> Option<&str> {
+    let (text, suffix) = text.split_at_checked(text.len().checked_sub(3)?)?;
+    suffix.eq_ignore_ascii_case("UTC").then_some(text)
 }
 
 /// The stamp as a JSON parser with 64-bit numbers reads it; `None` where it would refuse it.
@@ -322,7 +356,9 @@ fn to_json(value: &Value, depth: usize) -> Option<Json> {
         Value::Int(integer) => Json::Number(integer_number(integer)?),
         Value::Float(float) => Json::Number(Number::from_f64(*float)?),
         Value::Str(text) => Json::String(text_of(text)?.to_owned()),
-        Value::List(items) if depth > 0 => Json::Array(items.iter().map(inner).collect::<Option<_>>()?),
+        Value::List(items) if depth > 0 => {
+            Json::Array(items.iter().map(inner).collect::<Option<_>>()?)
+        }
         Value::Dict(members) if depth > 0 => Json::Object(
             members
                 .0

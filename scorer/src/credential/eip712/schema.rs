@@ -112,7 +112,11 @@ impl TryFrom<String> for FieldType {
         while base.ends_with(']') {
             let (inner, length) = base.rsplit_once('[').ok_or("unmatched bracket")?;
             let (length, _) = length.split_once(']').ok_or("unmatched bracket")?;
-            lengths.push(if length.is_empty() { None } else { Some(width(length)?) });
+            lengths.push(if length.is_empty() {
+                None
+            } else {
+                Some(width(length)?)
+            });
             base = inner;
         }
         if lengths.len() > MAX_ARRAY_DEPTH {
