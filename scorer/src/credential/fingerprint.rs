@@ -39,8 +39,8 @@ fn write_value(bytes: &mut Vec<u8>, value: &Value) {
         }
         Value::Dict(members) => {
             bytes.push(b'm');
-            write_length(bytes, members.0.len());
-            for (name, value) in &members.0 {
+            write_length(bytes, members.len());
+            for (name, value) in members.iter() {
                 write_text(bytes, name);
                 write_value(bytes, value);
             }

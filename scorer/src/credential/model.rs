@@ -361,7 +361,6 @@ fn to_json(value: &Value, depth: usize) -> Option<Json> {
         }
         Value::Dict(members) if depth > 0 => Json::Object(
             members
-                .0
                 .iter()
                 .map(|(name, value)| Some((text_of(name)?.to_owned(), inner(value)?)))
                 .collect::<Option<_>>()?,
