@@ -4,8 +4,15 @@
 //! commit mode (rows are written) or in dry-run mode (nothing is written; the rows that would have
 //! been are handed back as [`effects::Effects`]).
 
-pub mod credential;
+mod api;
+mod auth;
+pub mod cache;
+pub mod clock;
 pub mod effects;
 pub mod embedded;
 pub mod message;
 pub mod python;
+mod rate_limit;
+pub mod service;
+pub mod settings;
+mod store;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::effects::Effects;
+use crate::{cache::CacheWrite, effects::Effects};
 
 /// A request as received. Header names keep their case, values are raw bytes.
 #[derive(Debug, Clone)]
@@ -37,4 +37,6 @@ pub struct Reply {
     pub response: Response,
     /// Rows written, or in dry-run mode the rows that would have been.
     pub effects: Effects,
+    /// Cache entries set, or in dry-run mode those that would have been.
+    pub cache: Vec<CacheWrite>,
 }

@@ -1,0 +1,115 @@
+use ::base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use super::*;
+
+const KEY: &str = "test-secret";
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(1_700_000_000_500_000).unwrap()
+}
+
+fn sign(header: &str, payload: &str) -> String {
+    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let signed = format!("{}.{}", encode(header.as_bytes()), encode(payload.as_bytes()));
+    let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", encode(&mac.finalize().into_bytes()))
+}
+
+/// `Ok` for a token that passes, else the message, or `500`.
+fn outcome(token: &str) -> Result<(), &'static str> {
+    match verify(token, &Secret::new(KEY), now()) {
+        Ok(_) => Ok(()),
+        Err(Refusal::Message(message)) => Err(message),
+        Err(Refusal::Uncaught(_)) => Err("500"),
+    }
+}
+
+fn with_claims(payload: &str) -> Result<(), &'static str> {
+    outcome(&sign(r#"{"alg":"HS256"}"#, payload))
+}
+
+const GOOD: &str = r#"{"token_type":"access","exp":1800000000,"jti":"x","did":"d"}"#;
+
+#[test]
+fn claims_are_checked_in_the_order_of_the_contract() {
+    let rest = r#""jti":"x","token_type":"access","did":"d""#;
+    for (claims, expected) in [
+        (r#""exp":1800000000"#, Ok(())),
+        (r#""exp":1800000000.5"#, Ok(())),
+        (r#""exp":1700000000"#, Err(INVALID)),
+        (r#""exp":1700000001"#, Ok(())),
+        (r#""exp":true"#, Err(INVALID)),
+        (r#""exp":"x""#, Err(INVALID)),
+        (r#""exp":NaN"#, Err(INVALID)),
+        (r#""exp":"1""#, Err(INVALID)),
+        (r#""exp":"1800000000""#, Err("500")),
+        (r#""exp":null"#, Err("500")),
+        (r#""exp":[1]"#, Err("500")),
+        (r#""exp":Infinity"#, Err("500")),
+        (r#""exp":253402300799"#, Ok(())),
+        (r#""exp":253402300800"#, Err("500")),
+        (r#""exp":1800000000,"iat":1700000000"#, Ok(())),
+        (r#""exp":1800000000,"iat":1700000001"#, Err(INVALID)),
+        (r#""exp":1800000000,"iat":" 1_0 ""#, Ok(())),
+        (r#""exp":1800000000,"iat":null"#, Err("500")),
+        (r#""exp":1800000000,"nbf":"5""#, Ok(())),
+        (r#""exp":1800000000,"nbf":1800000000"#, Err(INVALID)),
+        (r#""exp":1800000000,"sub":1"#, Err(INVALID)),
+        (r#""iat":1"#, Err(NO_EXP)),
+    ] {
+        assert_eq!(with_claims(&format!("{{{claims},{rest}}}")), expected, "{claims}");
+    }
+}
+
+#[test]
+fn the_token_class_asks_for_an_id_and_its_type() {
+    for (payload, expected) in [
+        (r#"{"exp":1800000000,"token_type":"access"}"#, NO_JTI),
+        (r#"{"exp":1800000000,"jti":"x"}"#, NO_TYPE),
+        (r#"{"exp":1800000000,"jti":"x","token_type":"refresh"}"#, WRONG_TYPE),
+        (r#"{"exp":1800000000,"jti":"x","token_type":null}"#, WRONG_TYPE),
+        (r#"{"exp":1800000000,"jti":null,"token_type":"access"}"#, INVALID),
+        (r#"[]"#, INVALID),
+    ] {
+        assert_eq!(with_claims(payload), Err(expected), "{payload}");
+    }
+}
+
+#[test]
+fn only_hs256_with_this_key_passes() {
+    assert_eq!(outcome(&sign(r#"{"alg":"HS256","typ":1,"kid":2,"crit":3}"#, GOOD)), Ok(()));
+    for header in [
+        r#"{"alg":"none"}"#,
+        r#"{"alg":"HS512"}"#,
+        r#"{"alg":["HS256"]}"#,
+        r#"{}"#,
+        r#"[]"#,
+        r#"{"alg":"HS256","b64":false}"#,
+    ] {
+        assert_eq!(outcome(&sign(header, GOOD)), Err(INVALID), "{header}");
+    }
+    let good = sign(r#"{"alg":"HS256"}"#, GOOD);
+    let mut forged = good.clone();
+    forged.replace_range(good.len() - 5..good.len() - 4, if good.as_bytes()[good.len() - 5] == b'A' { "B" } else { "A" });
+    assert_eq!(outcome(&forged), Err(INVALID));
+    for token in ["", "a", "a.b", "..", "a.b.c"] {
+        assert_eq!(outcome(token), Err(INVALID), "{token:?}");
+    }
+}
+
+#[test]
+fn base64_is_read_leniently() {
+    let good = sign(r#"{"alg":"HS256"}"#, GOOD);
+    for tail in ["!!!!", "=", "===="] {
+        assert_eq!(outcome(&format!("{good}{tail}")), Ok(()), "{tail:?}");
+    }
+}
+
+#[test]
+fn the_last_of_repeated_claims_counts() {
+    assert_eq!(
+        with_claims(r#"{"token_type":"access","exp":1,"exp":1800000000,"jti":"x","did":"d"}"#),
+        Ok(())
+    );
+}

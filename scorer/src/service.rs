@@ -1,0 +1,97 @@
+//! The service as a function: a request in, a response and the rows it goes with out.
+
+use std::num::NonZero;
+
+use sqlx::PgPool;
+use tokio::sync::Semaphore;
+
+use crate::{
+    api,
+    auth::api_key::SlowHash,
+    cache::Cache,
+    clock::Clock,
+    message::{Mode, Reply, Request},
+    settings::{Secret, Settings},
+};
+
+/// Connection pools.
+#[derive(Debug, Clone)]
+pub struct Databases {
+    /// Reads and writes.
+    pub primary: PgPool,
+    /// Look-ups of communities and stakes: `REGISTRY_API_READ_DB`.
+    pub read: PgPool,
+}
+
+impl Databases {
+    /// One database for everything.
+    #[must_use]
+    pub fn single(pool: PgPool) -> Self {
+        Self {
+            read: pool.clone(),
+            primary: pool,
+        }
+    }
+}
+
+/// Everything that answering a request needs. Shared between requests.
+#[derive(Debug)]
+pub struct Service {
+    settings: Settings,
+    databases: Databases,
+    cache: Cache,
+    clock: Clock,
+    /// One slow hash per core at a time, so that wrong keys cannot take the machine.
+    slow_hashes: Semaphore,
+}
+
+impl Service {
+    #[must_use]
+    pub fn new(settings: Settings, databases: Databases, cache: Cache, clock: Clock) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Self {
+            settings,
+            databases,
+            cache,
+            clock,
+            slow_hashes: Semaphore::new(cores),
+        }
+    }
+
+    /// Answers a request. Never fails: errors are responses, as in the Python service.
+    pub async fn call(&self, request: Request, mode: Mode) -> Reply {
+        api::answer(self, &request, mode).await
+    }
+
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    #[must_use]
+    pub fn databases(&self) -> &Databases {
+        &self.databases
+    }
+
+    #[must_use]
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Verifies a slow key hash off the executor.
+    pub(crate) async fn verify_slowly(&self, hash: SlowHash, key: Secret) -> bool {
+        // Neither the semaphore is ever closed nor does the verification panic; were it otherwise,
+        // the key would count as wrong.
+        let Ok(_permit) = self.slow_hashes.acquire().await else {
+            return false;
+        };
+        tokio::task::spawn_blocking(move || hash.verify(&key))
+            .await
+            .unwrap_or(false)
+    }
+}

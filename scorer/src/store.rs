@@ -1,0 +1,3 @@
+//! SQL, and nothing else.
+
+pub(crate) mod api_keys;

@@ -1,4 +1,0 @@
-//! The proxy between real sockets.
-
-mod forward;
-mod support;
