@@ -68,7 +68,11 @@ impl Rate {
         let period = i128::from(self.period);
         let stagger = i128::from(crc32fast::hash(prefix.as_bytes())) % period;
         let window = now - now.rem_euclid(period) + stagger;
-        if window < now { window + period } else { window }
+        if window < now {
+            window + period
+        } else {
+            window
+        }
     }
 
     /// Key of the counter, as both services use it.

@@ -49,8 +49,8 @@ fn domain(host: &str) -> Option<&str> {
             well_formed.then_some((name, port))?
         }
     };
-    let port_is_fine = port.is_empty()
-        || (port.len() > 1 && port[1..].bytes().all(|byte| byte.is_ascii_digit()));
+    let port_is_fine =
+        port.is_empty() || (port.len() > 1 && port[1..].bytes().all(|byte| byte.is_ascii_digit()));
     port_is_fine.then(|| name.strip_suffix('.').unwrap_or(name))
 }
 

@@ -60,7 +60,11 @@ mod tests {
         assert_eq!(query.last("c"), None);
         assert_eq!(
             query.grouped(),
-            [("a", vec!["1", " 2&"]), ("b", vec![""]), ("A", vec!["3;c=4"])]
+            [
+                ("a", vec!["1", " 2&"]),
+                ("b", vec![""]),
+                ("A", vec!["3;c=4"])
+            ]
         );
     }
 

@@ -271,7 +271,11 @@ mod tests {
             ..PLAIN
         };
         let names = names(Answer::moved_to_https("https://h/".to_owned()), around);
-        assert!(!names.iter().any(|name| name == "Vary" || name.starts_with("access-control")));
+        assert!(
+            !names
+                .iter()
+                .any(|name| name == "Vary" || name.starts_with("access-control"))
+        );
     }
 
     #[test]

@@ -3,24 +3,52 @@
 /// A known path with its parameters, percent-decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
-    V2Score { scorer_id: &'a str, address: &'a str },
-    V2History { scorer_id: &'a str, address: &'a str },
-    V2Stamps { address: &'a str },
-    EmbedScore { scorer_id: &'a str, address: &'a str },
-    EmbedStamps { address: &'a str },
+    V2Score {
+        scorer_id: &'a str,
+        address: &'a str,
+    },
+    V2History {
+        scorer_id: &'a str,
+        address: &'a str,
+    },
+    V2Stamps {
+        address: &'a str,
+    },
+    EmbedScore {
+        scorer_id: &'a str,
+        address: &'a str,
+    },
+    EmbedStamps {
+        address: &'a str,
+    },
     EmbedValidateApiKey,
     EmbedWeights,
-    InternalScore { scorer_id: &'a str, address: &'a str },
+    InternalScore {
+        scorer_id: &'a str,
+        address: &'a str,
+    },
     CheckBans,
     CheckRevocations,
-    AllowList { list: &'a str, address: &'a str },
-    CustomizationCredential { provider_id: &'a str },
-    StakeGtc { address: &'a str },
-    StakeLegacyGtc { address: &'a str, round_id: &'a str },
+    AllowList {
+        list: &'a str,
+        address: &'a str,
+    },
+    CustomizationCredential {
+        provider_id: &'a str,
+    },
+    StakeGtc {
+        address: &'a str,
+    },
+    StakeLegacyGtc {
+        address: &'a str,
+        round_id: &'a str,
+    },
     ContributorStatistics,
     CeramicBulk,
     CeramicComposeDb,
-    CeramicScore { address: &'a str },
+    CeramicScore {
+        address: &'a str,
+    },
     CeramicStamp,
     CeramicWeights,
     Health,
@@ -215,7 +243,10 @@ mod tests {
     fn text_parameters_take_anything_but_a_slash() {
         for address in ["\0", " ", "\n", "ü", "%zz"] {
             let path = format!("/internal/allow-list/l/{address}");
-            assert_eq!(resolve(&path), Some(Route::AllowList { list: "l", address }));
+            assert_eq!(
+                resolve(&path),
+                Some(Route::AllowList { list: "l", address })
+            );
         }
     }
 

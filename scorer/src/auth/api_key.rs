@@ -68,8 +68,12 @@ fn presented(
     settings: &Settings,
     flavour: Flavour,
 ) -> Result<Option<Secret>, Failure> {
-    let is_alias =
-        |text: &Secret| -> bool { settings.demo_api_key_aliases.iter().any(|alias| alias.matches(text.expose())) };
+    let is_alias = |text: &Secret| -> bool {
+        settings
+            .demo_api_key_aliases
+            .iter()
+            .any(|alias| alias.matches(text.expose()))
+    };
     let mut key = headers
         .get("X-API-Key")
         .map(Secret::new)
@@ -89,9 +93,8 @@ fn presented(
 
 /// The word after any scheme, split at Python's white space.
 fn second_word(authorization: &str) -> Option<&str> {
-    let is_space = |character: char| {
-        character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
-    };
+    let is_space =
+        |character: char| character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character);
     authorization
         .split(is_space)
         .filter(|word| !word.is_empty())
@@ -136,7 +139,12 @@ pub(crate) struct SlowHash {
 impl SlowHash {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(4, '$').skip(1);
-        let iterations = parts.next()?.trim().parse().ok().filter(|count| *count > 0)?;
+        let iterations = parts
+            .next()?
+            .trim()
+            .parse()
+            .ok()
+            .filter(|count| *count > 0)?;
         let salt = parts.next().filter(|salt| !salt.is_empty())?.to_owned();
         let digest = parts.next()?.to_owned();
         Some(Self {
@@ -165,7 +173,8 @@ mod tests {
     /// Vector of contract §2.1.
     const KEY: &str = "AbCdEf12.0123456789abcdef0123456789abcdef";
     const FAST: &str = "sha256$df166bb83f276feb57c8f314203e25b5b159108b2b061d576b75d44d2f7fd552";
-    const SLOW: &str = "pbkdf2_sha256$600000$saltsaltsaltsaltsalt22$y3My3LbvbW3KvJwQxDoOQZ3D4YTBqptUvXwqI9tQmdA=";
+    const SLOW: &str =
+        "pbkdf2_sha256$600000$saltsaltsaltsaltsalt22$y3My3LbvbW3KvJwQxDoOQZ3D4YTBqptUvXwqI9tQmdA=";
 
     fn stored(hashed_key: &str, hashed_key_sha256: Option<&str>) -> ApiKey {
         ApiKey {
@@ -211,7 +220,10 @@ mod tests {
             "pbkdf2_sha256$0$salt$hash",
             "pbkdf2_sha256$1$$hash",
         ] {
-            assert!(check(&stored(hash, None), &Secret::new(KEY)).is_err(), "{hash}");
+            assert!(
+                check(&stored(hash, None), &Secret::new(KEY)).is_err(),
+                "{hash}"
+            );
         }
     }
 

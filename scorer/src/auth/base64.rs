@@ -63,7 +63,13 @@ mod tests {
 
     #[test]
     fn foreign_characters_are_ignored() {
-        for text in ["aGVsbG8", "aGVsbG8=", "aGVs!!!!bG8", "a!G.V sbG8", "aGVsbG8=="] {
+        for text in [
+            "aGVsbG8",
+            "aGVsbG8=",
+            "aGVs!!!!bG8",
+            "a!G.V sbG8",
+            "aGVsbG8==",
+        ] {
             assert_eq!(
                 urlsafe_decode(text).as_deref(),
                 Some(&b"hello"[..]),

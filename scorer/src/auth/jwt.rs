@@ -107,7 +107,8 @@ fn decode(token: &str, key: &Secret) -> Option<Dict> {
     if matches!(header.get("b64"), Some(Value::Bool(false))) {
         return None;
     }
-    let hs256 = |algorithm: &Value| matches!(algorithm, Value::Str(text) if text.as_str() == Some("HS256"));
+    let hs256 =
+        |algorithm: &Value| matches!(algorithm, Value::Str(text) if text.as_str() == Some("HS256"));
     header.get("alg").filter(|algorithm| hs256(algorithm))?;
     let mut mac = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()).ok()?;
     mac.update(signed.as_bytes());
@@ -157,9 +158,7 @@ fn integer(value: &Value) -> Result<BigInt, Refusal> {
         Value::Float(number) if number.is_infinite() => {
             Err(Refusal::Uncaught("an infinite time claim"))
         }
-        Value::Float(number) => {
-            BigInt::from_f64(number.trunc()).ok_or(Refusal::Message(INVALID))
-        }
+        Value::Float(number) => BigInt::from_f64(number.trunc()).ok_or(Refusal::Message(INVALID)),
         Value::Str(text) => text
             .as_str()
             .and_then(int::parse_int)

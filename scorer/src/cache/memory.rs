@@ -74,12 +74,7 @@ impl Store {
 }
 
 /// Adds an entry. A full store loses what has expired, or else what expires first.
-fn insert(
-    entries: &mut HashMap<String, Entry>,
-    key: &str,
-    value: CacheValue,
-    time_to_live: u64,
-) {
+fn insert(entries: &mut HashMap<String, Entry>, key: &str, value: CacheValue, time_to_live: u64) {
     let now = Instant::now();
     if entries.len() >= CAPACITY {
         entries.retain(|_, entry| entry.expires > now);

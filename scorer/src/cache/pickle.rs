@@ -102,7 +102,10 @@ mod tests {
         );
         assert_eq!(dumps("").len(), 15);
         let medium = dumps(&"x".repeat(300));
-        assert_eq!(hex::encode(&medium[..16]), "80059533010000000000005 82c010000".replace(' ', ""));
+        assert_eq!(
+            hex::encode(&medium[..16]),
+            "80059533010000000000005 82c010000".replace(' ', "")
+        );
         let long = dumps(&"x".repeat(70_000));
         assert_eq!(hex::encode(&long[..7]), "80055870110100");
         assert_eq!(long.len(), 2 + 5 + 70_000 + 2);
@@ -127,7 +130,13 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for bytes in [&b""[..], b"x", b"\x80\x05", b"\x80\x05N.", b"\x80\x05\x8c\x05ab\x94."] {
+        for bytes in [
+            &b""[..],
+            b"x",
+            b"\x80\x05",
+            b"\x80\x05N.",
+            b"\x80\x05\x8c\x05ab\x94.",
+        ] {
             assert_eq!(loads(bytes), None, "{bytes:?}");
         }
     }

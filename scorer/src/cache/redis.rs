@@ -52,7 +52,10 @@ impl Store {
 
     pub(super) async fn count(&self, key: &str) -> Result<u64, CacheError> {
         let mut command = redis::cmd("GET");
-        let count: Option<u64> = command.arg(key).query_async(&mut self.write.clone()).await?;
+        let count: Option<u64> = command
+            .arg(key)
+            .query_async(&mut self.write.clone())
+            .await?;
         Ok(count.unwrap_or(0))
     }
 

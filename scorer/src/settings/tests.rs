@@ -85,7 +85,10 @@ fn secrets_stay_out_of_debug_and_errors() {
         ("DEMO_API_KEY", canary),
         ("DEMO_API_KEY_ALIASES", &format!("[{canary:?}]")),
         ("DATABASE_URL", &format!("postgres://u:{canary}@h/d")),
-        ("CELERY_BROKER_URL", &format!("redis://:{canary}@h;redis://:{canary}@i")),
+        (
+            "CELERY_BROKER_URL",
+            &format!("redis://:{canary}@h;redis://:{canary}@i"),
+        ),
     ])
     .unwrap();
     assert!(!format!("{settings:?}").contains(canary));
@@ -106,7 +109,10 @@ fn a_read_database_without_its_url_is_refused() {
 
 #[test]
 fn several_cache_urls_are_one_for_writes_and_the_rest_for_reads() {
-    let settings = with(&[("CELERY_BROKER_URL", "redis://a:1/0;redis://b:1/0,redis://c:1/0")]);
+    let settings = with(&[(
+        "CELERY_BROKER_URL",
+        "redis://a:1/0;redis://b:1/0,redis://c:1/0",
+    )]);
     let urls = settings.unwrap().cache.unwrap();
     assert_eq!(urls.write.expose(), "redis://a:1/0");
     assert_eq!(urls.reads.len(), 2);

@@ -30,7 +30,10 @@ impl std::fmt::Debug for ApiKey {
 
 impl ApiKey {
     /// The key with this prefix, revoked or not.
-    pub(crate) async fn by_prefix(pool: &PgPool, prefix: &str) -> Result<Option<Self>, sqlx::Error> {
+    pub(crate) async fn by_prefix(
+        pool: &PgPool,
+        prefix: &str,
+    ) -> Result<Option<Self>, sqlx::Error> {
         let row = sqlx::query(
             "SELECT id, prefix, hashed_key, hashed_key_sha256, revoked, account_id, rate_limit, \
                     embed_rate_limit, historical_endpoint \

@@ -10,7 +10,11 @@ fn now() -> DateTime<Utc> {
 
 fn sign(header: &str, payload: &str) -> String {
     let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    let signed = format!("{}.{}", encode(header.as_bytes()), encode(payload.as_bytes()));
+    let signed = format!(
+        "{}.{}",
+        encode(header.as_bytes()),
+        encode(payload.as_bytes())
+    );
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
     mac.update(signed.as_bytes());
     format!("{signed}.{}", encode(&mac.finalize().into_bytes()))
@@ -58,7 +62,11 @@ fn claims_are_checked_in_the_order_of_the_contract() {
         (r#""exp":1800000000,"sub":1"#, Err(INVALID)),
         (r#""iat":1"#, Err(NO_EXP)),
     ] {
-        assert_eq!(with_claims(&format!("{{{claims},{rest}}}")), expected, "{claims}");
+        assert_eq!(
+            with_claims(&format!("{{{claims},{rest}}}")),
+            expected,
+            "{claims}"
+        );
     }
 }
 
@@ -67,9 +75,18 @@ fn the_token_class_asks_for_an_id_and_its_type() {
     for (payload, expected) in [
         (r#"{"exp":1800000000,"token_type":"access"}"#, NO_JTI),
         (r#"{"exp":1800000000,"jti":"x"}"#, NO_TYPE),
-        (r#"{"exp":1800000000,"jti":"x","token_type":"refresh"}"#, WRONG_TYPE),
-        (r#"{"exp":1800000000,"jti":"x","token_type":null}"#, WRONG_TYPE),
-        (r#"{"exp":1800000000,"jti":null,"token_type":"access"}"#, INVALID),
+        (
+            r#"{"exp":1800000000,"jti":"x","token_type":"refresh"}"#,
+            WRONG_TYPE,
+        ),
+        (
+            r#"{"exp":1800000000,"jti":"x","token_type":null}"#,
+            WRONG_TYPE,
+        ),
+        (
+            r#"{"exp":1800000000,"jti":null,"token_type":"access"}"#,
+            INVALID,
+        ),
         (r#"[]"#, INVALID),
     ] {
         assert_eq!(with_claims(payload), Err(expected), "{payload}");
@@ -78,7 +95,10 @@ fn the_token_class_asks_for_an_id_and_its_type() {
 
 #[test]
 fn only_hs256_with_this_key_passes() {
-    assert_eq!(outcome(&sign(r#"{"alg":"HS256","typ":1,"kid":2,"crit":3}"#, GOOD)), Ok(()));
+    assert_eq!(
+        outcome(&sign(r#"{"alg":"HS256","typ":1,"kid":2,"crit":3}"#, GOOD)),
+        Ok(())
+    );
     for header in [
         r#"{"alg":"none"}"#,
         r#"{"alg":"HS512"}"#,
@@ -91,7 +111,14 @@ fn only_hs256_with_this_key_passes() {
     }
     let good = sign(r#"{"alg":"HS256"}"#, GOOD);
     let mut forged = good.clone();
-    forged.replace_range(good.len() - 5..good.len() - 4, if good.as_bytes()[good.len() - 5] == b'A' { "B" } else { "A" });
+    forged.replace_range(
+        good.len() - 5..good.len() - 4,
+        if good.as_bytes()[good.len() - 5] == b'A' {
+            "B"
+        } else {
+            "A"
+        },
+    );
     assert_eq!(outcome(&forged), Err(INVALID));
     for token in ["", "a", "a.b", "..", "a.b.c"] {
         assert_eq!(outcome(token), Err(INVALID), "{token:?}");
