@@ -28,6 +28,7 @@ use crate::outcome::Outcome;
 
 mod evidence;
 mod policy;
+pub mod simulation;
 
 pub use evidence::Tally;
 pub use policy::{Basis, NotARate, Policy, Rate};
@@ -147,7 +148,7 @@ impl RouteTest {
             excess,
             self.candidate,
             self.noise(policy),
-            mixture,
+            &mixture,
         )
     }
 
@@ -176,7 +177,7 @@ impl RouteTest {
                 limit,
                 asked,
                 None,
-                Mixture::around(limit),
+                &Mixture::around(limit),
             ) >= policy.ln_fail_threshold()
         }
     }

@@ -65,34 +65,44 @@ pub(super) enum Hypothesis {
 /// a rare one, or a plain mistake.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mixture {
-    /// Second parameter of the Beta(1, ·) part; its mean is a third of the margin.
-    below_margin: f64,
+    below_margin: Beta,
+    anywhere: Beta,
 }
 
 impl Mixture {
+    /// The part below the margin has its mean at a third of it.
     pub(super) fn around(margin: f64) -> Self {
-        Self {
-            below_margin: 3.0 / margin,
-        }
+        Self { below_margin: Beta::new(1.0, 3.0 / margin), anywhere: Beta::new(0.5, 0.5) }
     }
 
     /// Logarithm of the likelihood of the sequence, averaged over the mixture.
-    fn ln_likelihood(self, tally: Tally) -> f64 {
-        const LN_QUARTER: f64 = -2.0 * std::f64::consts::LN_2;
-        let zero = if tally.diverged == 0 {
-            -std::f64::consts::LN_2
-        } else {
-            f64::NEG_INFINITY
-        };
-        let below = LN_QUARTER + ln_beta_ratio(tally, 1.0, self.below_margin);
-        let anywhere = LN_QUARTER + ln_beta_ratio(tally, 0.5, 0.5);
+    fn ln_likelihood(&self, tally: Tally) -> f64 {
+        const LN_HALF: f64 = -std::f64::consts::LN_2;
+        let zero = if tally.diverged == 0 { LN_HALF } else { f64::NEG_INFINITY };
+        let below = 2.0 * LN_HALF + self.below_margin.ln_likelihood(tally);
+        let anywhere = 2.0 * LN_HALF + self.anywhere.ln_likelihood(tally);
         let largest = zero.max(below).max(anywhere);
-        largest
-            + [zero, below, anywhere]
-                .iter()
-                .map(|part| (part - largest).exp())
-                .sum::<f64>()
-                .ln()
+        let parts = [zero, below, anywhere];
+        largest + parts.iter().map(|part| (part - largest).exp()).sum::<f64>().ln()
+    }
+}
+
+/// A Beta distribution of a rate.
+#[derive(Debug, Clone, Copy)]
+struct Beta {
+    a: f64,
+    b: f64,
+    ln_beta: f64,
+}
+
+impl Beta {
+    fn new(a: f64, b: f64) -> Self {
+        Self { a, b, ln_beta: ln_beta(a, b) }
+    }
+
+    /// Logarithm of the sequence's likelihood averaged over the distribution.
+    fn ln_likelihood(&self, tally: Tally) -> f64 {
+        ln_beta(self.a + tally.diverged as f64, self.b + tally.clean as f64) - self.ln_beta
     }
 }
 
@@ -109,7 +119,7 @@ pub(super) fn ln_evidence_against(
     excess: f64,
     candidate: Tally,
     noise: Option<Tally>,
-    mixture: Mixture,
+    mixture: &Mixture,
 ) -> f64 {
     let alternative =
         mixture.ln_likelihood(candidate) + noise.map_or(0.0, |noise| mixture.ln_likelihood(noise));
@@ -171,11 +181,6 @@ fn ln_best_likelihood_at(excess: f64, candidate: Tally, noise: Tally) -> f64 {
 /// `x / y`, zero when `x` is.
 fn x_over_y(x: f64, y: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x / y }
-}
-
-/// Logarithm of the sequence's likelihood averaged over Beta(a, b).
-fn ln_beta_ratio(tally: Tally, a: f64, b: f64) -> f64 {
-    ln_beta(a + tally.diverged as f64, b + tally.clean as f64) - ln_beta(a, b)
 }
 
 fn ln_beta(a: f64, b: f64) -> f64 {
