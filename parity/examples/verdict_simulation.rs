@@ -14,7 +14,9 @@ use parity::verdict::{
 const SEED: u64 = 20_261_123;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let runs = std::env::args().nth(1).map_or(Ok(10_000), |text| text.parse())?;
+    let runs = std::env::args()
+        .nth(1)
+        .map_or(Ok(10_000), |text| text.parse())?;
     sample_sizes()?;
     errors_on_live_traffic(runs)?;
     errors_over_noise(runs)?;
@@ -24,16 +26,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn policy(margin: f64, routes: u32, basis: Basis) -> Result<Policy, Box<dyn std::error::Error>> {
     let routes = NonZeroU32::new(routes).ok_or("no route")?;
-    Ok(Policy { margin: Rate::try_from(margin)?, routes, basis, ..Policy::default() })
+    Ok(Policy {
+        margin: Rate::try_from(margin)?,
+        routes,
+        basis,
+        ..Policy::default()
+    })
 }
 
 fn sample_sizes() -> Result<(), Box<dyn std::error::Error>> {
     println!("### Pairs needed to pass\n");
-    println!("| margin | routes | diverged | one look at a fixed sample | looked at throughout | ratio |");
+    println!(
+        "| margin | routes | diverged | one look at a fixed sample | looked at throughout | ratio |"
+    );
     println!("|---:|---:|---:|---:|---:|---:|");
-    for (margin, routes) in
-        [(0.01, 1), (0.01, 15), (0.001, 1), (0.001, 15), (0.0001, 1), (0.0001, 15)]
-    {
+    for (margin, routes) in [
+        (0.01, 1),
+        (0.01, 15),
+        (0.001, 1),
+        (0.001, 15),
+        (0.0001, 1),
+        (0.0001, 15),
+    ] {
         let policy = policy(margin, routes, Basis::Live)?;
         for diverged in [0, 1, 3, 10] {
             let single = fixed_sample_size(&policy, diverged);
@@ -51,9 +65,13 @@ fn sample_sizes() -> Result<(), Box<dyn std::error::Error>> {
 fn errors_on_live_traffic(runs: u32) -> Result<(), Box<dyn std::error::Error>> {
     let policy = policy(0.001, 1, Basis::Live)?;
     println!("\n### Live traffic, margin 0.1 %, {runs} runs of 200000 pairs, a look after each\n");
-    println!("| true rate | ever passes | ever fails | half pass by | half fail by | repeated fixed-sample test ever passes |");
+    println!(
+        "| true rate | ever passes | ever fails | half pass by | half fail by | repeated fixed-sample test ever passes |"
+    );
     println!("|---:|---:|---:|---:|---:|---:|");
-    for rate in [0.0, 0.0002, 0.0005, 0.0008, 0.001, 0.0012, 0.0015, 0.002, 0.005, 0.01, 0.1] {
+    for rate in [
+        0.0, 0.0002, 0.0005, 0.0008, 0.001, 0.0012, 0.0015, 0.002, 0.005, 0.01, 0.1,
+    ] {
         let trial = Trial {
             policy,
             candidate_rate: rate,
@@ -78,12 +96,19 @@ fn errors_on_live_traffic(runs: u32) -> Result<(), Box<dyn std::error::Error>> {
 
 fn errors_over_noise(runs: u32) -> Result<(), Box<dyn std::error::Error>> {
     let policy = policy(0.05, 1, Basis::LiveOverNoise)?;
-    println!("\n### Over measured noise, margin 5 %, {runs} runs of 1000 pairs of each kind, a look after each\n");
+    println!(
+        "\n### Over measured noise, margin 5 %, {runs} runs of 1000 pairs of each kind, a look after each\n"
+    );
     println!("| noise | true excess | ever passes | ever fails | half pass by | half fail by |");
     println!("|---:|---:|---:|---:|---:|---:|");
-    for (noise, excess) in
-        [(0.02, 0.0), (0.02, 0.05), (0.02, 0.2), (0.2, 0.0), (0.2, 0.05), (0.2, 0.2)]
-    {
+    for (noise, excess) in [
+        (0.02, 0.0),
+        (0.02, 0.05),
+        (0.02, 0.2),
+        (0.2, 0.0),
+        (0.2, 0.05),
+        (0.2, 0.2),
+    ] {
         let trial = Trial {
             policy,
             candidate_rate: noise + excess,
@@ -109,8 +134,12 @@ fn errors_over_noise(runs: u32) -> Result<(), Box<dyn std::error::Error>> {
 /// Fifteen routes at the margin together: how often does any of them ever pass or fail?
 fn errors_over_routes(runs: u32) -> Result<(), Box<dyn std::error::Error>> {
     const ROUTES: u32 = 15;
-    println!("\n### Fifteen routes at once, all exactly at a margin of 1 %, {runs} runs of 20000 pairs per route\n");
-    println!("| error rates shared among the routes | any route ever passes | any route ever fails |");
+    println!(
+        "\n### Fifteen routes at once, all exactly at a margin of 1 %, {runs} runs of 20000 pairs per route\n"
+    );
+    println!(
+        "| error rates shared among the routes | any route ever passes | any route ever fails |"
+    );
     println!("|---|---:|---:|");
     for (shared_by, label) in [(1, "no"), (ROUTES, "yes")] {
         let policy = policy(0.01, shared_by, Basis::Live)?;
@@ -124,7 +153,11 @@ fn errors_over_routes(runs: u32) -> Result<(), Box<dyn std::error::Error>> {
                 runs: ROUTES,
                 seed: SEED + u64::from(run),
             };
-            let Decisions { passed_at, failed_at, .. } = trial.run();
+            let Decisions {
+                passed_at,
+                failed_at,
+                ..
+            } = trial.run();
             any_passed += u32::from(!passed_at.is_empty());
             any_failed += u32::from(!failed_at.is_empty());
         }

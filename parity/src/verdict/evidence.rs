@@ -72,18 +72,30 @@ pub(super) struct Mixture {
 impl Mixture {
     /// The part below the margin has its mean at a third of it.
     pub(super) fn around(margin: f64) -> Self {
-        Self { below_margin: Beta::new(1.0, 3.0 / margin), anywhere: Beta::new(0.5, 0.5) }
+        Self {
+            below_margin: Beta::new(1.0, 3.0 / margin),
+            anywhere: Beta::new(0.5, 0.5),
+        }
     }
 
     /// Logarithm of the likelihood of the sequence, averaged over the mixture.
     fn ln_likelihood(&self, tally: Tally) -> f64 {
         const LN_HALF: f64 = -std::f64::consts::LN_2;
-        let zero = if tally.diverged == 0 { LN_HALF } else { f64::NEG_INFINITY };
+        let zero = if tally.diverged == 0 {
+            LN_HALF
+        } else {
+            f64::NEG_INFINITY
+        };
         let below = 2.0 * LN_HALF + self.below_margin.ln_likelihood(tally);
         let anywhere = 2.0 * LN_HALF + self.anywhere.ln_likelihood(tally);
         let largest = zero.max(below).max(anywhere);
         let parts = [zero, below, anywhere];
-        largest + parts.iter().map(|part| (part - largest).exp()).sum::<f64>().ln()
+        largest
+            + parts
+                .iter()
+                .map(|part| (part - largest).exp())
+                .sum::<f64>()
+                .ln()
     }
 }
 
@@ -97,7 +109,11 @@ struct Beta {
 
 impl Beta {
     fn new(a: f64, b: f64) -> Self {
-        Self { a, b, ln_beta: ln_beta(a, b) }
+        Self {
+            a,
+            b,
+            ln_beta: ln_beta(a, b),
+        }
     }
 
     /// Logarithm of the sequence's likelihood averaged over the distribution.

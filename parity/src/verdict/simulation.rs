@@ -51,12 +51,16 @@ impl Decisions {
 
     /// Pairs within which the given share of all runs passed; absent when fewer did.
     pub fn pairs_to_pass(&self, share: f64) -> Option<u64> {
-        self.passed_at.get((share * f64::from(self.runs)) as usize).copied()
+        self.passed_at
+            .get((share * f64::from(self.runs)) as usize)
+            .copied()
     }
 
     /// Pairs within which the given share of all runs failed; absent when fewer did.
     pub fn pairs_to_fail(&self, share: f64) -> Option<u64> {
-        self.failed_at.get((share * f64::from(self.runs)) as usize).copied()
+        self.failed_at
+            .get((share * f64::from(self.runs)) as usize)
+            .copied()
     }
 }
 
@@ -137,7 +141,12 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(policy: &'a Policy) -> Self {
-        Self { policy, passed_at: None, failed_at: None, passed_by_fixed_sample_test: false }
+        Self {
+            policy,
+            passed_at: None,
+            failed_at: None,
+            passed_by_fixed_sample_test: false,
+        }
     }
 
     fn look(&mut self, test: &RouteTest) {
@@ -168,7 +177,11 @@ impl<'a> Run<'a> {
             let (mut low, mut high) = (0, stretch);
             while low < high {
                 let middle = u64::midpoint(low, high);
-                if passes(middle) { high = middle } else { low = middle + 1 }
+                if passes(middle) {
+                    high = middle
+                } else {
+                    low = middle + 1
+                }
             }
             self.passed_at = Some(start.candidate.total() + low);
         }
@@ -196,7 +209,11 @@ pub fn fixed_sample_size(policy: &Policy, diverged: u64) -> u64 {
     }
     while low < high {
         let middle = u64::midpoint(low, high);
-        if passes(middle) { high = middle } else { low = middle + 1 }
+        if passes(middle) {
+            high = middle
+        } else {
+            low = middle + 1
+        }
     }
     low
 }
@@ -249,7 +266,14 @@ mod tests {
     }
 
     fn trial(policy: Policy, candidate_rate: f64) -> Trial {
-        Trial { policy, candidate_rate, reference_rate: 0.0, pairs: 4_000, runs: 600, seed: 7 }
+        Trial {
+            policy,
+            candidate_rate,
+            reference_rate: 0.0,
+            pairs: 4_000,
+            runs: 600,
+            seed: 7,
+        }
     }
 
     #[test]
@@ -257,7 +281,11 @@ mod tests {
         let policy = policy(0.01, Basis::Live);
         for rate in [0.01, 0.012, 0.02] {
             let decisions = trial(policy, rate).run();
-            assert!(decisions.pass_rate() <= policy.alpha.get(), "{rate}: {}", decisions.pass_rate());
+            assert!(
+                decisions.pass_rate() <= policy.alpha.get(),
+                "{rate}: {}",
+                decisions.pass_rate()
+            );
         }
     }
 
@@ -266,7 +294,11 @@ mod tests {
         let policy = policy(0.01, Basis::Live);
         for rate in [0.0, 0.005, 0.01] {
             let decisions = trial(policy, rate).run();
-            assert!(decisions.fail_rate() <= policy.beta.get(), "{rate}: {}", decisions.fail_rate());
+            assert!(
+                decisions.fail_rate() <= policy.beta.get(),
+                "{rate}: {}",
+                decisions.fail_rate()
+            );
         }
     }
 
@@ -288,8 +320,14 @@ mod tests {
                 ..trial(policy, noise + 0.05)
             };
             let decisions = at_margin.run();
-            assert!(decisions.pass_rate() <= policy.alpha.get(), "{noise}: {decisions:?}");
-            assert!(decisions.fail_rate() <= policy.beta.get(), "{noise}: {decisions:?}");
+            assert!(
+                decisions.pass_rate() <= policy.alpha.get(),
+                "{noise}: {decisions:?}"
+            );
+            assert!(
+                decisions.fail_rate() <= policy.beta.get(),
+                "{noise}: {decisions:?}"
+            );
         }
     }
 
@@ -305,7 +343,11 @@ mod tests {
         let policy = policy(0.02, Basis::Live);
         for (rate, seed) in [(0.0, 1), (0.005, 2), (0.01, 3), (0.02, 4), (0.05, 5)] {
             for run in 0..40 {
-                let trial = Trial { seed: seed * 1_000 + run, pairs: 1_500, ..trial(policy, rate) };
+                let trial = Trial {
+                    seed: seed * 1_000 + run,
+                    pairs: 1_500,
+                    ..trial(policy, rate)
+                };
                 let mut random = StdRng::seed_from_u64(trial.seed);
                 let mut gaps = Vec::new();
                 let mut seen = 0;
@@ -325,8 +367,14 @@ mod tests {
                     test.candidate.clean += u64::from(!diverged);
                     by_pair.look(&test);
                 }
-                assert_eq!(by_gap.passed_at, by_pair.passed_at, "rate {rate}, run {run}");
-                assert_eq!(by_gap.failed_at, by_pair.failed_at, "rate {rate}, run {run}");
+                assert_eq!(
+                    by_gap.passed_at, by_pair.passed_at,
+                    "rate {rate}, run {run}"
+                );
+                assert_eq!(
+                    by_gap.failed_at, by_pair.failed_at,
+                    "rate {rate}, run {run}"
+                );
             }
         }
     }
