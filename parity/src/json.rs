@@ -14,6 +14,8 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
+use crate::path::Segment;
+
 pub use layout::Layout;
 pub use parse::{MAX_DEPTH, parse};
 pub use text::Text;
@@ -115,6 +117,41 @@ impl<'a> Value<'a> {
                     .map(|(key, value)| (key.into_owned(), value.into_owned()))
                     .collect(),
             ),
+        }
+    }
+
+    /// The same value with each element and member replaced by what `replace` makes of it, given
+    /// the path that leads there.
+    pub(crate) fn map_children<'v>(
+        &'v self,
+        path: &mut Vec<Segment<'v>>,
+        replace: &mut dyn FnMut(&mut Vec<Segment<'v>>, &'v Value<'a>) -> Json,
+    ) -> Json {
+        match self {
+            Value::Array(elements) => Value::Array(
+                elements
+                    .iter()
+                    .enumerate()
+                    .map(|(index, element)| {
+                        path.push(Segment::Index(index));
+                        let element = replace(path, element);
+                        path.pop();
+                        element
+                    })
+                    .collect(),
+            ),
+            Value::Object(members) => Value::Object(
+                members
+                    .iter()
+                    .map(|(key, member)| {
+                        path.push(Segment::Key(key.written()));
+                        let member = replace(path, member);
+                        path.pop();
+                        (key.clone().into_owned(), member)
+                    })
+                    .collect(),
+            ),
+            scalar => scalar.clone().into_owned(),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Pure: no sockets, no database driver. The words are those of `docs/architecture.md`.
 
 pub mod accounting;
+pub mod bind;
 pub mod compare;
 pub mod effects;
 pub mod exchange;
@@ -11,4 +12,7 @@ pub mod json;
 pub mod outcome;
 pub mod path;
 pub mod redact;
+pub mod rules;
 pub mod verdict;
+
+mod decimal;

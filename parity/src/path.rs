@@ -137,7 +137,15 @@ impl Pattern {
                 .all(|(pattern, segment)| pattern.matches(segment))
     }
 
-    /// `$`, a header name, or a table.
+    /// The key at the end of the path.
+    pub(crate) fn last_key(&self) -> Option<&str> {
+        match self.segments.last() {
+            Some(PatternSegment::Key(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// `$`, `header`, or a table.
     pub fn root(&self) -> &str {
         &self.root
     }

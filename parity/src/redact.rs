@@ -267,32 +267,7 @@ impl Redactor {
                 .map_or_else(|| value.to_text(), |text| text.into_owned());
             return Value::<'static>::string(&token(key, text.as_bytes()));
         }
-        match value {
-            Value::Array(elements) => Value::Array(
-                elements
-                    .iter()
-                    .enumerate()
-                    .map(|(index, element)| {
-                        path.push(Segment::Index(index));
-                        let element = self.value(root, path, element);
-                        path.pop();
-                        element
-                    })
-                    .collect(),
-            ),
-            Value::Object(members) => Value::Object(
-                members
-                    .iter()
-                    .map(|(name, member)| {
-                        path.push(Segment::Key(name.written()));
-                        let member = self.value(root, path, member);
-                        path.pop();
-                        (name.clone().into_owned(), member)
-                    })
-                    .collect(),
-            ),
-            scalar => scalar.clone().into_owned(),
-        }
+        value.map_children(path, &mut |path, child| self.value(root, path, child))
     }
 }
 

@@ -1,0 +1,168 @@
+//! Decimal numbers as written, compared exactly.
+
+use std::cmp::Ordering;
+
+/// Most digits that nearness can be asked in.
+pub(crate) const MAX_DIGITS: u32 = 34;
+
+/// A decimal number: its digits without leading and trailing zeros, and where they stand. Any
+/// exponent is fine, because nothing is ever written out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decimal {
+    negative: bool,
+    digits: Vec<u8>,
+    /// Power of ten of the first digit.
+    magnitude: i64,
+}
+
+impl Decimal {
+    /// Reads `-1.50`, `2e-06`, `.5`; not `NaN` and not `Infinity`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
+            Some(at) => (&unsigned[..at], unsigned[at + 1..].parse::<i64>().ok()?),
+            None => (unsigned, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        if whole.is_empty() && fraction.is_empty()
+            || !whole
+                .bytes()
+                .chain(fraction.bytes())
+                .all(|b| b.is_ascii_digit())
+        {
+            return None;
+        }
+        let mut digits: Vec<u8> = whole
+            .bytes()
+            .chain(fraction.bytes())
+            .map(|b| b - b'0')
+            .collect();
+        let leading = digits.iter().take_while(|&&digit| digit == 0).count();
+        digits.drain(..leading);
+        while digits.last() == Some(&0) {
+            digits.pop();
+        }
+        let magnitude = if digits.is_empty() {
+            0
+        } else {
+            let shift = i64::try_from(whole.len()).ok()? - 1 - i64::try_from(leading).ok()?;
+            exponent.checked_add(shift)?
+        };
+        Some(Decimal {
+            // Minus zero is another text but not another number.
+            negative: negative && !digits.is_empty(),
+            digits,
+            magnitude,
+        })
+    }
+
+    /// Whether the numbers differ by at most half a unit of the `digits`-th significant digit of
+    /// the greater one.
+    pub(crate) fn is_near_in_significant_digits(&self, other: &Self, digits: u32) -> bool {
+        let magnitude = match (self.digits.is_empty(), other.digits.is_empty()) {
+            (true, true) => return true,
+            (true, false) => other.magnitude,
+            (false, true) => self.magnitude,
+            (false, false) => self.magnitude.max(other.magnitude),
+        };
+        self.is_near(other, magnitude.saturating_sub(i64::from(digits) - 1))
+    }
+
+    /// Whether the numbers differ by at most half a unit of the `digits`-th decimal.
+    pub(crate) fn is_near_in_decimals(&self, other: &Self, digits: u32) -> bool {
+        self.is_near(other, -i64::from(digits))
+    }
+
+    /// Whether the numbers differ by at most half of ten to the power of `unit`.
+    fn is_near(&self, other: &Self, unit: i64) -> bool {
+        // Digits that both share are left out, so that what is left fits.
+        let (Some(mine), Some(theirs)) = (self.scaled(unit), other.scaled(unit)) else {
+            return self == other;
+        };
+        (mine - theirs).unsigned_abs() <= 500
+    }
+
+    /// The number in thousandths of ten to the power of `unit`, cut off below; `None` when it does
+    /// not fit.
+    fn scaled(&self, unit: i64) -> Option<i128> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        let wanted = self.magnitude.checked_sub(unit)?.checked_add(4)?;
+        if wanted <= 0 {
+            return Some(0);
+        }
+        let wanted = usize::try_from(wanted).ok().filter(|&n| n <= 38)?;
+        let value = (0..wanted).fold(0_i128, |value, at| {
+            value * 10 + i128::from(self.digits.get(at).copied().unwrap_or(0))
+        });
+        Some(if self.negative { -value } else { value })
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let unsigned = |a: &Self, b: &Self| match (a.digits.is_empty(), b.digits.is_empty()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            (false, false) => (a.magnitude, &a.digits).cmp(&(b.magnitude, &b.digits)),
+        };
+        Some(match (self.negative, other.negative) {
+            (false, false) => unsigned(self, other),
+            (true, true) => unsigned(other, self),
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal {
+        Decimal::parse(text).unwrap_or_else(|| panic!("{text} is a number"))
+    }
+
+    #[test]
+    fn equal_numbers_are_equal_however_they_are_written() {
+        for (a, b) in [
+            ("1.10", "1.1"),
+            ("1e2", "100"),
+            ("0.0", "-0"),
+            ("5e-06", "0.000005"),
+            ("1E400", "10e399"),
+        ] {
+            assert_eq!(decimal(a), decimal(b), "{a} and {b}");
+        }
+        assert_ne!(decimal("1.1"), decimal("-1.1"));
+        assert_ne!(decimal("1e400"), decimal("1e401"));
+    }
+
+    #[test]
+    fn what_is_no_number_is_none() {
+        for text in ["", "-", ".", "NaN", "Infinity", "1e", "1x", "1.2.3"] {
+            assert_eq!(Decimal::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_ordered() {
+        let ordered = ["-2", "-1.5", "0", "1e-9", "0.5", "1", "9.99", "1e1"];
+        for pair in ordered.windows(2) {
+            assert!(decimal(pair[0]) < decimal(pair[1]), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn nearness_is_half_a_unit() {
+        assert!(decimal("1.2345").is_near_in_decimals(&decimal("1.2350"), 3));
+        assert!(!decimal("1.2344").is_near_in_decimals(&decimal("1.2350"), 3));
+        assert!(decimal("0.99999").is_near_in_significant_digits(&decimal("1.0000"), 4));
+        assert!(!decimal("1e300").is_near_in_decimals(&decimal("2e300"), 3));
+    }
+}
