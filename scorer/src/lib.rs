@@ -8,6 +8,7 @@ mod api;
 mod auth;
 pub mod cache;
 pub mod clock;
+pub mod credential;
 pub mod effects;
 pub mod embedded;
 pub mod message;

@@ -1,0 +1,63 @@
+//! What a configuration means, in words.
+
+use std::fmt::Write;
+
+use super::{CandidateConfig, Config, WritePolicy, operation::Rung};
+
+impl Config {
+    /// A summary for people: what is forwarded where, what is mirrored, what it can cost.
+    pub fn explain(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write_explanation(&mut text);
+        text
+    }
+
+    fn write_explanation(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "clients    {}", self.listen.address)?;
+        writeln!(out, "reference  {}", self.reference.url)?;
+        match &self.candidate {
+            None => writeln!(out, "candidate  none: nothing is mirrored")?,
+            Some(CandidateConfig::Embedded(_)) => {
+                writeln!(
+                    out,
+                    "candidate  the embedded scorer, answering without writing"
+                )?;
+            }
+            Some(CandidateConfig::Http(backend)) => writeln!(out, "candidate  {}", backend.url)?,
+        }
+        if self.candidate.is_some() {
+            let bound = self.mirror.memory_bound().0 / (1024 * 1024);
+            writeln!(
+                out,
+                "mirror     {} % of requests, {} at a time, at most {} held: at most {bound} MiB of bodies",
+                self.mirror.rate * 100.0,
+                self.mirror.workers,
+                self.mirror.capacity,
+            )?;
+        }
+        for route in &self.routes {
+            let writes = match route.writes {
+                None => "default",
+                Some(WritePolicy::Skip) => "not mirrored",
+                Some(WritePolicy::DryRun) => "answered without writing",
+                Some(WritePolicy::Isolated) => "written to the candidate's own database",
+                Some(WritePolicy::Live) => "WRITTEN A SECOND TIME to live state",
+            };
+            writeln!(
+                out,
+                "route      {} {} (writes: {writes})",
+                route.name, route.path
+            )?;
+        }
+        let rung = match self.stage.initial {
+            Rung::Off => "off",
+            Rung::Shadow => "shadow",
+            Rung::Canary => "canary",
+            Rung::Cutover => "cutover",
+            Rung::ReverseShadow => "reverse-shadow",
+        };
+        writeln!(out, "stage      starts at {rung}")?;
+        writeln!(out, "admin      {}", self.admin.address)
+    }
+}

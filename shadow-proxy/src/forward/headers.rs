@@ -1,0 +1,240 @@
+//! Hop-by-hop fields end here, end-to-end fields pass in the order they came.
+
+use std::net::IpAddr;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE},
+};
+
+use crate::config::ForwardedMode;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Fields that belong to one connection whatever `Connection` says (RFC 9110 §7.6.1).
+const HOP_BY_HOP: [HeaderName; 5] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// The protocol a message asks to switch to, if it does.
+pub fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
+    let asks = connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"));
+    asks.then(|| headers.get(UPGRADE).cloned()).flatten()
+}
+
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|option| !option.is_empty())
+}
+
+/// Removes what belongs to the connection the message came on. `TE: trailers` stays, because
+/// trailers are passed through. The order of the rest does not change.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let wants_trailers = headers.get_all(TE).iter().any(|value| {
+        value.to_str().is_ok_and(|value| {
+            value
+                .split(',')
+                .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+        })
+    });
+    let named: Vec<HeaderName> = connection_options(headers)
+        .filter_map(|option| HeaderName::from_bytes(option.as_bytes()).ok())
+        .filter(|name| !is_framing(name))
+        .collect();
+    let ends_here =
+        |name: &HeaderName| HOP_BY_HOP.contains(name) || *name == TE || named.contains(name);
+    if headers.keys().any(&ends_here) {
+        retain(headers, |name| !ends_here(name));
+    }
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Fields that `Connection` cannot make disappear: without them the message would mean another.
+fn is_framing(name: &HeaderName) -> bool {
+    *name == CONTENT_LENGTH || *name == HOST
+}
+
+/// `HeaderMap::remove` moves the last field into the gap; this keeps the order.
+fn retain(headers: &mut HeaderMap, keep: impl Fn(&HeaderName) -> bool) {
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    let mut last: Option<HeaderName> = None;
+    for (name, value) in headers.drain() {
+        // A repeated field comes with its name only the first time.
+        if name.is_some() {
+            last = name;
+        }
+        if let Some(name) = last.as_ref().filter(|name| keep(name)) {
+            kept.append(name.clone(), value);
+        }
+    }
+    *headers = kept;
+}
+
+/// Removes one field without changing the order of the others.
+pub fn remove(headers: &mut HeaderMap, name: &HeaderName) {
+    if headers.contains_key(name) {
+        retain(headers, |field| field != name);
+    }
+}
+
+/// Says who asked, as configured.
+pub fn set_forwarded(headers: &mut HeaderMap, mode: ForwardedMode, client: IpAddr) {
+    if mode == ForwardedMode::Keep {
+        return;
+    }
+    let replace = mode == ForwardedMode::Replace;
+    let address = client.to_canonical().to_string();
+    let chain = match joined(headers, &FORWARDED_FOR) {
+        Some(before) if !replace => [before.as_slice(), b", ", address.as_bytes()].concat(),
+        _ => address.into_bytes(),
+    };
+    if let Ok(value) = HeaderValue::from_bytes(&chain) {
+        headers.insert(FORWARDED_FOR, value);
+    }
+    if replace || !headers.contains_key(FORWARDED_PROTO) {
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    }
+    if replace || !headers.contains_key(FORWARDED_HOST) {
+        match headers.get(HOST).cloned() {
+            Some(host) => {
+                headers.insert(FORWARDED_HOST, host);
+            }
+            None => remove(headers, &FORWARDED_HOST),
+        }
+    }
+}
+
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let values: Vec<&[u8]> = headers
+        .get_all(name)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    (!values.is_empty()).then(|| values.join(b", ".as_slice()))
+}
+
+/// HTTP/2 may split cookies over several fields; HTTP/1.1 wants them in one (RFC 9113 §8.2.3).
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if cookies.len() > 1
+        && let Ok(value) = HeaderValue::from_bytes(&cookies.join(b"; ".as_slice()))
+    {
+        headers.insert(COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            );
+        }
+        headers
+    }
+
+    fn fields(headers: &HeaderMap) -> Vec<(String, String)> {
+        headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn fields_of_one_connection_end_and_the_rest_keeps_its_order() {
+        let mut headers = map(&[
+            ("host", "h"),
+            ("connection", "close, X-Private"),
+            ("a", "1"),
+            ("x-private", "secret"),
+            ("b", "2"),
+            ("keep-alive", "timeout=5"),
+            ("a", "3"),
+            ("c", "4"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        let expected = map(&[
+            ("host", "h"),
+            ("a", "1"),
+            ("a", "3"),
+            ("b", "2"),
+            ("c", "4"),
+        ]);
+        assert_eq!(fields(&headers), fields(&expected));
+    }
+
+    #[test]
+    fn connection_cannot_take_the_framing_away() {
+        let mut headers = map(&[
+            ("host", "h"),
+            ("connection", "content-length, host"),
+            ("content-length", "3"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(
+            fields(&headers),
+            fields(&map(&[("host", "h"), ("content-length", "3")]))
+        );
+    }
+
+    #[test]
+    fn a_wish_for_trailers_passes_but_no_other_coding_does() {
+        let mut headers = map(&[("te", "gzip, trailers")]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(fields(&headers), fields(&map(&[("te", "trailers")])));
+    }
+
+    #[test]
+    fn the_client_address_is_appended_replaced_or_kept() {
+        let client: IpAddr = "::ffff:10.0.0.9".parse().unwrap();
+        let sent = map(&[
+            ("host", "h"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x-forwarded-for", "2.2.2.2"),
+        ]);
+        for (mode, expected) in [
+            (ForwardedMode::Append, "1.1.1.1, 2.2.2.2, 10.0.0.9"),
+            (ForwardedMode::Replace, "10.0.0.9"),
+        ] {
+            let mut headers = sent.clone();
+            set_forwarded(&mut headers, mode, client);
+            assert_eq!(headers["x-forwarded-for"], expected);
+            assert_eq!(headers.get_all("x-forwarded-for").iter().count(), 1);
+            assert_eq!(headers["x-forwarded-proto"], "http");
+        }
+        let mut headers = sent.clone();
+        set_forwarded(&mut headers, ForwardedMode::Keep, client);
+        assert_eq!(fields(&headers), fields(&sent));
+    }
+
+    #[test]
+    fn split_cookies_are_joined_for_http1() {
+        let mut headers = map(&[("cookie", "a=1"), ("cookie", "b=2")]);
+        join_cookies(&mut headers);
+        assert_eq!(headers["cookie"], "a=1; b=2");
+    }
+}

@@ -1,0 +1,371 @@
+//! Keeps request targets that `http::Uri` would cut or refuse.
+//!
+//! Sits between the socket and hyper's server. Follows the requests on an HTTP/1 connection (with
+//! hyper's own parser for heads) and replaces a target that is not plainly safe by a path that
+//! holds it in hexadecimal: [`decode`] gives it back. Anything it cannot follow passes unchanged
+//! from there on, and hyper decides.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Path prefix of an encoded target. A client's own target with this prefix is encoded as well.
+const PREFIX: &str = "/.raw-target/";
+
+/// The target as sent, when `path` is an encoded one.
+pub fn decode(path: &str) -> Option<Bytes> {
+    let digits = path.strip_prefix(PREFIX)?;
+    let nibble = |digit: u8| char::from(digit).to_digit(16);
+    let pairs = digits.as_bytes().chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
+    }
+    pairs
+        .map(|pair| {
+            let value = nibble(pair[0])? * 16 + nibble(pair[1])?;
+            u8::try_from(value).ok()
+        })
+        .collect::<Option<Vec<u8>>>()
+        .map(Bytes::from)
+}
+
+fn encode(target: &[u8], out: &mut BytesMut) {
+    out.extend_from_slice(PREFIX.as_bytes());
+    for byte in target {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        out.extend_from_slice(&[
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ]);
+    }
+}
+
+/// Whether `http::Uri` keeps the target as it is.
+fn is_safe(method: &[u8], target: &[u8]) -> bool {
+    if method == b"CONNECT" || target == b"*" {
+        return true;
+    }
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/?:@-._~!$&'()*+,;=%".contains(byte);
+    target.starts_with(b"/") && target.iter().all(plain) && !target.starts_with(PREFIX.as_bytes())
+}
+
+/// What the next byte belongs to.
+#[derive(Debug, PartialEq, Eq)]
+enum Position {
+    /// A head; its bytes are held back until it is complete.
+    Head,
+    /// A body with so many bytes to go.
+    Body(u64),
+    Chunk(ChunkPosition),
+    /// Not followed any more: HTTP/2, another protocol, or something hyper will refuse.
+    Lost,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum ChunkPosition {
+    /// In a chunk's size line, with the size read so far.
+    Size {
+        size: u64,
+        digits: u8,
+        extension: bool,
+    },
+    Data(u64),
+    /// After a chunk's data: its line end.
+    DataEnd,
+    /// In the trailers; whether the current line is still empty.
+    Trailers {
+        line_is_empty: bool,
+    },
+}
+
+const CHUNK_START: ChunkPosition = ChunkPosition::Size {
+    size: 0,
+    digits: 0,
+    extension: false,
+};
+
+/// Follows the requests in a stream of bytes.
+#[derive(Debug)]
+struct Follower {
+    position: Position,
+    /// Bytes of an incomplete head.
+    head: BytesMut,
+    head_limit: usize,
+    header_count: usize,
+}
+
+impl Follower {
+    fn new(head_limit: usize, header_count: usize) -> Self {
+        Self {
+            position: Position::Head,
+            head: BytesMut::new(),
+            head_limit,
+            header_count,
+        }
+    }
+
+    /// Moves `input` to `out`, with targets encoded where needed.
+    fn follow(&mut self, mut input: &[u8], out: &mut BytesMut) {
+        while !input.is_empty() {
+            let taken = match &mut self.position {
+                Position::Head => self.follow_head(input, out),
+                Position::Lost => {
+                    out.extend_from_slice(input);
+                    input.len()
+                }
+                Position::Body(left) => {
+                    let taken = input
+                        .len()
+                        .min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    out.extend_from_slice(&input[..taken]);
+                    *left -= taken as u64;
+                    if *left == 0 {
+                        self.position = Position::Head;
+                    }
+                    taken
+                }
+                Position::Chunk(chunk) => {
+                    let (taken, next) = follow_chunk(chunk, input);
+                    out.extend_from_slice(&input[..taken]);
+                    if let Some(next) = next {
+                        self.position = next;
+                    }
+                    taken
+                }
+            };
+            input = &input[taken..];
+        }
+    }
+
+    /// Adds to the head that is being read, and passes it on when it is complete. Returns how much
+    /// of `input` belonged to it.
+    fn follow_head(&mut self, input: &[u8], out: &mut BytesMut) -> usize {
+        let before = self.head.len();
+        self.head.extend_from_slice(input);
+        // A head ends with a line; without one there is nothing new to parse.
+        if !input.contains(&b'\n') && self.head.len() <= self.head_limit {
+            return input.len();
+        }
+        let buffered = self.head.split();
+        let mut fields = vec![httparse::EMPTY_HEADER; self.header_count];
+        let mut request = httparse::Request::new(&mut fields);
+        match request.parse(&buffered) {
+            Ok(httparse::Status::Complete(length)) => {
+                let method = request.method.unwrap_or_default().as_bytes();
+                let target = request.path.unwrap_or_default().as_bytes();
+                self.position = framing(request.headers);
+                if is_safe(method, target) {
+                    out.extend_from_slice(&buffered[..length]);
+                } else {
+                    let start = target.as_ptr().addr() - buffered.as_ptr().addr();
+                    out.extend_from_slice(&buffered[..start]);
+                    encode(target, out);
+                    out.extend_from_slice(&buffered[start + target.len()..length]);
+                }
+                length - before
+            }
+            Ok(httparse::Status::Partial) if buffered.len() <= self.head_limit => {
+                self.head = buffered;
+                input.len()
+            }
+            // Too long, HTTP/2's preface, or no HTTP: hyper has the last word.
+            _ => {
+                self.position = Position::Lost;
+                out.extend_from_slice(&buffered);
+                input.len()
+            }
+        }
+    }
+
+    /// What was held back when the client stopped in the middle of a head.
+    fn give_up(&mut self, out: &mut BytesMut) {
+        self.position = Position::Lost;
+        out.extend_from_slice(&self.head.split());
+    }
+}
+
+/// Where a message's body ends, by the rules hyper follows. A message it refuses is not followed.
+fn framing(fields: &[httparse::Header<'_>]) -> Position {
+    let mut length: Option<u64> = None;
+    let mut chunked: Option<bool> = None;
+    for field in fields {
+        if field.name.eq_ignore_ascii_case("transfer-encoding") {
+            let last = field.value.rsplit(|byte| *byte == b',').next();
+            let last = last.unwrap_or_default().trim_ascii();
+            chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
+        } else if field.name.eq_ignore_ascii_case("content-length") {
+            let value = std::str::from_utf8(field.value).ok();
+            let digits = value.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+            match digits.and_then(|text| text.parse().ok()) {
+                Some(value) if length.is_none_or(|before| before == value) => length = Some(value),
+                _ => return Position::Lost,
+            }
+        }
+    }
+    match (chunked, length) {
+        (Some(true), _) => Position::Chunk(CHUNK_START),
+        (Some(false), _) => Position::Lost,
+        (None, Some(left)) if left > 0 => Position::Body(left),
+        (None, _) => Position::Head,
+    }
+}
+
+/// Follows one piece of a chunked body: how many bytes, and where that leads (`None`: no change of
+/// kind, the state was updated in place).
+fn follow_chunk(chunk: &mut ChunkPosition, input: &[u8]) -> (usize, Option<Position>) {
+    let byte = input[0];
+    match chunk {
+        ChunkPosition::Data(left) => {
+            let taken = input
+                .len()
+                .min(usize::try_from(*left).unwrap_or(usize::MAX));
+            *left -= taken as u64;
+            if *left == 0 {
+                *chunk = ChunkPosition::DataEnd;
+            }
+            return (taken, None);
+        }
+        ChunkPosition::DataEnd => match byte {
+            b'\r' => {}
+            b'\n' => *chunk = CHUNK_START,
+            _ => return (1, Some(Position::Lost)),
+        },
+        ChunkPosition::Size {
+            size,
+            digits,
+            extension,
+        } => match char::from(byte).to_digit(16) {
+            Some(digit) if !*extension => {
+                if *digits == 16 {
+                    return (1, Some(Position::Lost));
+                }
+                *size = *size * 16 + u64::from(digit);
+                *digits += 1;
+            }
+            _ if byte == b'\n' => {
+                if *digits == 0 {
+                    return (1, Some(Position::Lost));
+                }
+                *chunk = match *size {
+                    0 => ChunkPosition::Trailers {
+                        line_is_empty: true,
+                    },
+                    size => ChunkPosition::Data(size),
+                };
+            }
+            _ => *extension |= byte != b'\r',
+        },
+        ChunkPosition::Trailers { line_is_empty } => match byte {
+            b'\n' if *line_is_empty => return (1, Some(Position::Head)),
+            b'\n' => *line_is_empty = true,
+            b'\r' => {}
+            _ => *line_is_empty = false,
+        },
+    }
+    (1, None)
+}
+
+/// A client's connection with encoded targets.
+#[derive(Debug)]
+pub struct TargetKeeping<T> {
+    inner: T,
+    follower: Follower,
+    /// Followed, but not yet read by hyper.
+    ready: BytesMut,
+    buffer: Box<[u8]>,
+    switched: Arc<AtomicBool>,
+    ended: bool,
+}
+
+impl<T> TargetKeeping<T> {
+    /// `switched` is set by whoever switches the connection to another protocol.
+    pub fn new(
+        inner: T,
+        head_limit: usize,
+        header_count: usize,
+        switched: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            inner,
+            follower: Follower::new(head_limit, header_count),
+            ready: BytesMut::new(),
+            buffer: vec![0; 16 * 1024].into_boxed_slice(),
+            switched,
+            ended: false,
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for TargetKeeping<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            if this.ready.has_remaining() {
+                let length = this.ready.len().min(out.remaining());
+                out.put_slice(&this.ready[..length]);
+                this.ready.advance(length);
+                return Poll::Ready(Ok(()));
+            }
+            if this.ended {
+                return Poll::Ready(Ok(()));
+            }
+            if this.follower.position == Position::Lost || this.switched.load(Ordering::Acquire) {
+                return Pin::new(&mut this.inner).poll_read(cx, out);
+            }
+            let mut buffer = ReadBuf::new(&mut this.buffer);
+            ready!(Pin::new(&mut this.inner).poll_read(cx, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                this.ended = true;
+                this.follower.give_up(&mut this.ready);
+            } else {
+                this.follower.follow(buffer.filled(), &mut this.ready);
+            }
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for TargetKeeping<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, buffers)
+    }
+}
+
+#[cfg(test)]
+mod tests;

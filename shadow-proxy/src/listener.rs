@@ -1,0 +1,135 @@
+//! Accepts clients and speaks HTTP/1.1 and HTTP/2 (with prior knowledge) with them.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Limits, units::Span},
+    forward::{body::Body, target::TargetKeeping},
+};
+
+/// Who asks, and on what connection.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub address: SocketAddr,
+    /// To be set when the connection is switched to another protocol.
+    pub switched: Arc<AtomicBool>,
+}
+
+/// Answers requests; never fails, because an error is an answer too.
+pub trait Answer: Send + Sync + 'static {
+    fn answer(
+        self: Arc<Self>,
+        client: Client,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Accepts until `stop`, then lets open exchanges finish for at most `drain`.
+pub async fn run(
+    listener: TcpListener,
+    service: Arc<impl Answer>,
+    limits: Limits,
+    drain: Span,
+    stop: CancellationToken,
+) {
+    let server = Arc::new(server(&limits));
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(limits.connections));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accept(&listener, &room) => accepted,
+        };
+        let Some((stream, address, permit)) = accepted else {
+            continue;
+        };
+        let client = Client {
+            address,
+            switched: Arc::default(),
+        };
+        let io = TokioIo::new(TargetKeeping::new(
+            stream,
+            limits.head.bytes(),
+            limits.header_count,
+            Arc::clone(&client.switched),
+        ));
+        let (server, service) = (Arc::clone(&server), Arc::clone(&service));
+        let watcher = graceful.watcher();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let (service, client) = (Arc::clone(&service), client.clone());
+                async move { Ok::<_, Infallible>(service.answer(client, request).await) }
+            });
+            let connection = server
+                .serve_connection_with_upgrades(io, service)
+                .into_owned();
+            if let Err(error) = watcher.watch(connection).await {
+                tracing::debug!(%error, "a client connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if timeout(drain.0, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some exchanges did not finish in time and were broken off");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, address)) => {
+            // A kernel that refuses the option only makes us slower.
+            let _ = stream.set_nodelay(true);
+            Some((stream, address, permit))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept a connection");
+            // Out of file descriptors: trying again at once would only burn the processor.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+fn server(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout.0)
+        .max_headers(limits.header_count)
+        .max_buf_size(limits.head.bytes().max(8 * 1024))
+        .preserve_header_case(true)
+        // The answer is the backend's: no field of our own.
+        .auto_date_header(false);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .adaptive_window(true)
+        .max_header_list_size(u32::try_from(limits.head.0).unwrap_or(u32::MAX))
+        .keep_alive_interval(Duration::from_secs(30))
+        .auto_date_header(false);
+    server
+}

@@ -1,0 +1,4 @@
+//! The proxy between real sockets.
+
+mod forward;
+mod support;
