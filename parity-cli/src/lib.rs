@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod database;
 pub mod exit;
 pub mod terminal;
 

@@ -1,0 +1,50 @@
+//! Databases that scenarios run on: made fresh for each, and watched for changed rows.
+
+mod capture;
+mod clones;
+mod fresh;
+mod restore;
+mod seed;
+
+pub use capture::RowCapture;
+pub use fresh::{FreshDatabase, FreshDatabases};
+pub use seed::Seed;
+
+/// Why a database cannot be prepared, reset or read.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error(transparent)]
+    Embedded(#[from] scorer::embedded::EmbeddedError),
+    /// `message` says what the database answered.
+    #[error("{origin}:{line}: seed does not load: {message}")]
+    SeedLine {
+        origin: String,
+        /// Counted from 1.
+        line: usize,
+        message: String,
+    },
+    #[error("{origin}: seed does not load: {message}")]
+    Seed { origin: String, message: String },
+    #[error("SQL before step {step} of {scenario} fails: {source}")]
+    SqlBefore {
+        scenario: String,
+        step: u32,
+        source: sqlx::Error,
+    },
+    #[error("{doing}: {source}")]
+    Query {
+        doing: &'static str,
+        source: sqlx::Error,
+    },
+    #[error("a captured row of {table} is no JSON: {source}")]
+    Row {
+        table: String,
+        source: parity::json::JsonError,
+    },
+}
+
+impl DatabaseError {
+    fn query(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Query { doing, source }
+    }
+}
