@@ -3,11 +3,18 @@
 //! The verdicts are those of the library the Python service calls, without a network: anything that
 //! would need one, or that is not implemented here, does not verify. Parsing is in [`model`], which
 //! keys may speak for an issuer in [`did`], and each way to sign in a module of its own.
+//!
+//! Implemented are the proofs that stamps are signed with: `EthereumEip712Signature2021` by `did:ethr`,
+//! and `Ed25519Signature2018`, `Ed25519Signature2020` and `JsonWebSignature2020` by `did:key` of an
+//! Ed25519 key. The library also verifies proofs by issuers and in suites that no stamp was ever seen
+//! with, and linked data beyond what [`linked_data`] reads; here those do not verify.
 
 mod did;
+mod ed25519;
 mod eip712;
 mod ethereum;
 mod fingerprint;
+mod linked_data;
 mod model;
 
 use std::num::NonZeroUsize;
@@ -146,6 +153,12 @@ fn is_good(credential: &Credential, proof: &Proof, methods: &[VerificationMethod
         (ProofSuite::EthereumEip712Signature2021, Key::EthereumAccount(account)) => {
             is_good_eip712(credential, proof, account).unwrap_or(false)
         }
+        (
+            ProofSuite::Ed25519Signature2018
+            | ProofSuite::Ed25519Signature2020
+            | ProofSuite::JsonWebSignature2020,
+            Key::Ed25519(key),
+        ) => ed25519::is_good(credential, proof, key).unwrap_or(false),
         _ => false,
     }
 }

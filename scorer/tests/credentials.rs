@@ -1,6 +1,8 @@
 //! The verdicts of [`Verifier`] against those of the library that the Python service calls, measured
 //! case by case (see `credentials/README.md`).
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -33,6 +35,11 @@ struct Case {
 #[test]
 fn eip712_verdicts_are_those_of_the_library() {
     assert_verdicts(include_str!("credentials/eip712.json"));
+}
+
+#[test]
+fn linked_data_verdicts_are_those_of_the_library() {
+    assert_verdicts(include_str!("credentials/ed25519.json"));
 }
 
 #[test]
@@ -94,6 +101,66 @@ fn a_cache_without_room_changes_no_verdict() {
 }
 
 #[test]
+fn no_part_of_a_signed_credential_can_be_changed() {
+    for measured in [
+        include_str!("credentials/eip712.json"),
+        include_str!("credentials/ed25519.json"),
+    ] {
+        let measured: Measured = serde_json::from_str(measured).unwrap();
+        let credential = &measured.credentials["recorded"];
+        let now = MEASURED_AT.parse().unwrap();
+        let verifier = Verifier::new(0);
+        assert!(verifier.verify(&python_value(credential), now));
+        let paths = leaves(credential, String::new());
+        assert!(paths.len() > 10);
+        for path in paths {
+            for change in [changed_letter, longer] {
+                let mut forged = credential.clone();
+                let leaf = forged.pointer_mut(&path).unwrap();
+                *leaf = json!(change(leaf.as_str().unwrap()));
+                assert!(
+                    !verifier.verify(&python_value(&forged), now),
+                    "{path} is now {}",
+                    forged.pointer(&path).unwrap()
+                );
+            }
+        }
+    }
+}
+
+/// The paths of all texts in a document; there are no other leaves in the recorded credentials.
+fn leaves(json: &Json, path: String) -> Vec<String> {
+    let escaped = |name: &str| name.replace('~', "~0").replace('/', "~1");
+    match json {
+        Json::Object(members) => members
+            .iter()
+            .flat_map(|(name, value)| leaves(value, format!("{path}/{}", escaped(name))))
+            .collect(),
+        Json::Array(items) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(index, item)| leaves(item, format!("{path}/{index}")))
+            .collect(),
+        _ => vec![path],
+    }
+}
+
+/// With another letter in the middle.
+fn changed_letter(text: &str) -> String {
+    let middle = text.len() / 2;
+    let other = if text[middle..].starts_with('1') {
+        "2"
+    } else {
+        "1"
+    };
+    format!("{}{other}{}", &text[..middle], &text[middle + 1..])
+}
+
+fn longer(text: &str) -> String {
+    format!("{text}1")
+}
+
+#[test]
 fn nesting_is_bounded_where_the_library_bounds_it() {
     let verifies_nested = |depth| {
         let nested = (1..depth).fold(json!([]), |inner, _| json!([inner]));
@@ -106,6 +173,20 @@ fn nesting_is_bounded_where_the_library_bounds_it() {
     };
     assert!(verifies_nested(121));
     assert!(!verifies_nested(122));
+}
+
+#[test]
+fn nodes_that_look_alike_do_not_keep_the_verifier_busy() {
+    let measured: Measured =
+        serde_json::from_str(include_str!("credentials/ed25519.json")).unwrap();
+    let now = MEASURED_AT.parse().unwrap();
+    let many_words = json!({"@list": vec!["x"; 20_000]});
+    let many_nodes = json!(vec![json!({"a": {"a": {}}}); 300]);
+    for value in [many_words, many_nodes] {
+        let mut credential = measured.credentials["nested node"].clone();
+        credential["credentialSubject"]["a"] = value;
+        assert!(!Verifier::new(0).verify(&python_value(&credential), now));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Which keys may speak for an issuer: decentralised identifiers that need no network to resolve.
 
 use ed25519_dalek::VerifyingKey;
+use multibase::Base;
 
 use super::ethereum::Account;
 
@@ -27,7 +28,6 @@ pub(crate) struct VerificationMethod {
 pub(crate) enum Key {
     /// A signature is good if the key recovered from it hashes to the account of this name.
     EthereumAccount(String),
-    #[expect(dead_code, reason = "Ed25519 proofs are checked by the next change")]
     Ed25519(VerifyingKey),
     /// Listed by the DID, but for proof types no stamp is accepted with.
     Unusable,
@@ -89,9 +89,10 @@ fn is_known_network(network: &str) -> bool {
 
 /// The key inside `z6Mk…`: base58btc of the multicodec prefix and 32 bytes.
 fn ed25519_key(specific_id: &str) -> Option<VerifyingKey> {
-    let bytes = bs58::decode(specific_id.strip_prefix('z')?)
-        .into_vec()
-        .ok()?;
+    let (base, bytes) = multibase::decode(specific_id).ok()?;
+    if base != Base::Base58Btc {
+        return None;
+    }
     let key = bytes.strip_prefix(&ED25519_PUBLIC_KEY)?;
     VerifyingKey::from_bytes(key.try_into().ok()?).ok()
 }

@@ -165,7 +165,7 @@ fn word(value: &Json) -> Option<Vec<u8>> {
 }
 
 fn integer(bits: usize, value: &Json) -> Option<Vec<u8>> {
-    if bits % 8 != 0 || !(8..=256).contains(&bits) {
+    if !bits.is_multiple_of(8) || !(8..=256).contains(&bits) {
         return None;
     }
     word(value).filter(|bytes| bytes.len() <= 32)
