@@ -9,6 +9,7 @@ mod auth;
 pub mod cache;
 pub mod clock;
 pub mod credential;
+pub mod domain;
 pub mod effects;
 pub mod embedded;
 pub mod message;
