@@ -10,6 +10,7 @@ pub mod compute;
 pub mod dedup;
 pub mod error;
 pub mod event;
+pub mod history;
 pub mod pipeline;
 pub mod plan;
 pub mod points;
@@ -17,6 +18,7 @@ pub mod rules;
 pub mod score_object;
 pub mod snapshot;
 pub mod stamp;
+pub mod stamp_write;
 pub mod validate;
 pub mod weights;
 

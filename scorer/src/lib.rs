@@ -17,4 +17,4 @@ pub mod python;
 mod rate_limit;
 pub mod service;
 pub mod settings;
-mod store;
+pub mod store;

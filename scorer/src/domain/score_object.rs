@@ -172,7 +172,7 @@ fn evidence_number(evidence: &Value, key: &str, default: i32) -> Result<Decimal,
 }
 
 /// Checks the shape and fixes the key order of stored stamps.
-fn stored_stamps(stamps: &Value) -> Result<Value, MalformedScore> {
+pub(super) fn stored_stamps(stamps: &Value) -> Result<Value, MalformedScore> {
     let stamps = match stamps {
         stamps if !stamps.truthy() => return Ok(Value::Dict(Dict::default())),
         Value::Dict(stamps) => stamps,
