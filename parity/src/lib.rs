@@ -5,10 +5,13 @@
 pub mod accounting;
 pub mod bind;
 pub mod compare;
+pub mod coverage;
 pub mod effects;
 pub mod exchange;
 pub mod fixture;
 pub mod json;
+pub mod ledger;
+pub mod noise;
 pub mod outcome;
 pub mod path;
 pub mod redact;

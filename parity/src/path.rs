@@ -126,6 +126,21 @@ impl Pattern {
             && self.root == root
     }
 
+    /// Whether every place that `other` points at is one this pattern points at.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.root == other.root
+            && self.segments.len() == other.segments.len()
+            && self
+                .segments
+                .iter()
+                .zip(&other.segments)
+                .all(|pair| match pair {
+                    (PatternSegment::AnyKey, PatternSegment::Key(_))
+                    | (PatternSegment::AnyIndex, PatternSegment::Index(_)) => true,
+                    (ours, theirs) => ours == theirs,
+                })
+    }
+
     /// Whether the pattern points below the given place.
     pub fn is_below(&self, root: &str, segments: &[Segment<'_>]) -> bool {
         self.segments.len() > segments.len()

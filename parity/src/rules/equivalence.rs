@@ -137,9 +137,19 @@ fn both_decimal(reference: &str, candidate: &str) -> Option<(Decimal, Decimal)> 
 /// further apart than the window.
 fn times_are_near(reference: &str, candidate: &str, seconds: u32) -> bool {
     let notation = |text: &str| -> String {
-        // A fraction may have other digits, but not other precision.
-        text.chars()
-            .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        // A fraction may have other digits, but not other precision; an offset must be the same.
+        let offset = text
+            .rfind(['+', '-'])
+            .filter(|at| text[..*at].contains(':'))
+            .unwrap_or(text.len());
+        text.char_indices()
+            .map(|(at, c)| {
+                if c.is_ascii_digit() && at < offset {
+                    '0'
+                } else {
+                    c
+                }
+            })
             .collect()
     };
     let (Some(a), Some(b)) = (instant(reference), instant(candidate)) else {
@@ -175,6 +185,7 @@ mod tests {
             ("2026-01-15T12:00:00.123456Z", false),
             ("2026-01-15T12:00:00.123+00:00", false),
             ("2026-01-15 12:00:00.123456+00:00", false),
+            ("2026-01-15T13:00:00.123456+01:00", false),
             ("soon", false),
         ] {
             assert_eq!(window.allows(base, other), Some(allowed), "{other}");
