@@ -4,6 +4,7 @@
 
 pub mod accounting;
 pub mod bind;
+pub mod cluster;
 pub mod compare;
 pub mod coverage;
 pub mod effects;

@@ -53,6 +53,25 @@ pub enum Kind {
     RuleViolated,
 }
 
+impl Kind {
+    /// In words, for reports.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Kind::Value => "another value",
+            Kind::Type => "another type",
+            Kind::Null => "null on one side",
+            Kind::Missing => "missing in the candidate",
+            Kind::Extra => "only in the candidate",
+            Kind::Order => "another order",
+            Kind::Length => "another length",
+            Kind::Form => "written differently",
+            Kind::Bytes => "other white space",
+            Kind::Binding => "stands for another object",
+            Kind::RuleViolated => "violates its rule",
+        }
+    }
+}
+
 /// One difference at one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {

@@ -34,6 +34,27 @@ fn is_plain(key: &str) -> bool {
         && !key.contains(|c: char| c.is_whitespace() || c.is_control() || ".[]\"()*#".contains(c))
 }
 
+/// The path with `[*]` for every index, and `*` for every key of the objects that `data_keys` point
+/// at. A text that is no path stays as it is.
+pub(crate) fn generalise(path: &str, data_keys: &[Pattern]) -> String {
+    let Ok(parsed) = Pattern::parse(path) else {
+        return path.to_owned();
+    };
+    let steps: Vec<Segment<'_>> = parsed.segments.iter().map(PatternSegment::step).collect();
+    let mut general = parsed.root.clone();
+    for (index, segment) in parsed.segments.iter().enumerate() {
+        let is_data = data_keys
+            .iter()
+            .any(|pattern| pattern.matches(&parsed.root, &steps[..index]));
+        match segment {
+            PatternSegment::Index(_) | PatternSegment::AnyIndex => general.push_str("[*]"),
+            PatternSegment::Key(_) | PatternSegment::AnyKey if is_data => general.push_str(".*"),
+            _ => general = render(&general, &steps[index..=index]),
+        }
+    }
+    general
+}
+
 /// A path with wild cards: `*` stands for any key, `[*]` for any index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
@@ -167,6 +188,17 @@ impl Pattern {
 }
 
 impl PatternSegment {
+    /// The step that this is when it was read from a path without wild cards.
+    fn step(&self) -> Segment<'_> {
+        match self {
+            PatternSegment::Key(key) => Segment::Key(key),
+            PatternSegment::AnyKey => Segment::Key("*"),
+            PatternSegment::Index(index) => Segment::Index(*index),
+            PatternSegment::AnyIndex => Segment::Index(0),
+            PatternSegment::Embedded => Segment::Embedded,
+        }
+    }
+
     fn matches(&self, segment: &Segment<'_>) -> bool {
         match (self, segment) {
             (PatternSegment::Key(pattern), Segment::Key(key)) => pattern == key,

@@ -32,6 +32,7 @@ pub struct Rules {
     routes: Routes,
     headers: HeaderProfile,
     identities: Identities,
+    data_keys: Vec<Pattern>,
     rules: Vec<Rule>,
 }
 
@@ -93,6 +94,11 @@ impl Rules {
 
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Objects whose keys are data and not names.
+    pub(crate) fn data_keys(&self) -> &[Pattern] {
+        &self.data_keys
     }
 
     pub(crate) fn identities(&self) -> &Identities {

@@ -83,6 +83,10 @@ pub struct Evidence {
 #[serde(deny_unknown_fields)]
 struct RulesFile {
     version: u32,
+    /// Objects whose keys are data, like the provider of a stamp: divergences below them are
+    /// alike whatever the key is.
+    #[serde(default)]
+    data_keys: Vec<String>,
     #[serde(default)]
     headers: Option<HeadersEntry>,
     #[serde(default)]
@@ -135,6 +139,7 @@ impl Rules {
                 })
                 .unwrap_or_default(),
             identities: Identities::new(file.identity)?,
+            data_keys: parse_patterns("data_keys", &file.data_keys)?,
             rules,
         })
     }
