@@ -88,12 +88,33 @@ struct Group {
     sample: Divergence,
 }
 
+/// What signatures of one cause have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Cause<'a> {
+    route: &'a str,
+    requests: u64,
+    fingerprint: u128,
+    /// Kind and values, where only these tell causes apart.
+    change: String,
+}
+
 impl Clusters {
     /// Adds what diverged in one request. Call it once per request.
     pub fn observe(&mut self, rules: &Rules, sighting: Sighting<'_>, diverged: &[Divergence]) {
+        let signed = diverged
+            .iter()
+            .map(|divergence| (Signature::of(rules, sighting.route, divergence), divergence));
+        self.observe_signed(sighting, signed);
+    }
+
+    /// As [`Clusters::observe`], for divergences whose signatures are known.
+    pub(crate) fn observe_signed<'d>(
+        &mut self,
+        sighting: Sighting<'_>,
+        signed: impl Iterator<Item = (Signature, &'d Divergence)>,
+    ) {
         let request = hash(sighting.request);
-        for divergence in diverged {
-            let signature = Signature::of(rules, sighting.route, divergence);
+        for (signature, divergence) in signed {
             if !self.groups.contains_key(&signature) && self.groups.len() >= MOST_SIGNATURES {
                 self.unnamed += 1;
                 continue;
@@ -129,8 +150,7 @@ impl Clusters {
 
     /// All clusters, those that affect most requests first.
     pub fn ranked(&self) -> Vec<Cluster> {
-        let mut causes: BTreeMap<(String, u64, u128, String), Vec<(&Signature, &Group)>> =
-            BTreeMap::new();
+        let mut causes: BTreeMap<Cause<'_>, Vec<(&Signature, &Group)>> = BTreeMap::new();
         for (signature, group) in &self.groups {
             // In a single request everything occurs together. There, only the same change of value
             // is taken for the same cause.
@@ -139,15 +159,13 @@ impl Clusters {
             } else {
                 change(&group.sample)
             };
-            causes
-                .entry((
-                    signature.route.clone(),
-                    group.requests,
-                    group.fingerprint,
-                    change,
-                ))
-                .or_default()
-                .push((signature, group));
+            let cause = Cause {
+                route: &signature.route,
+                requests: group.requests,
+                fingerprint: group.fingerprint,
+                change,
+            };
+            causes.entry(cause).or_default().push((signature, group));
         }
         let mut clusters: Vec<Cluster> = causes.into_values().filter_map(cluster).collect();
         clusters.sort_by(|a, b| {
@@ -198,10 +216,16 @@ impl Cluster {
 impl Signature {
     /// Signature of a divergence on a route.
     pub fn of(rules: &Rules, route: &str, divergence: &Divergence) -> Self {
+        let pattern = path::generalise(&divergence.path, rules.data_keys());
+        Signature::of_pattern(route, &pattern, divergence)
+    }
+
+    /// Signature of a divergence whose general path is known.
+    pub(crate) fn of_pattern(route: &str, pattern: &str, divergence: &Divergence) -> Self {
         Signature {
             route: route.to_owned(),
             place: divergence.place,
-            path: path::generalise(&divergence.path, rules.data_keys()),
+            path: pattern.to_owned(),
             kind: divergence.kind,
             reference: shape::of(divergence.reference.as_deref()),
             candidate: shape::of(divergence.candidate.as_deref()),

@@ -16,6 +16,7 @@ pub mod noise;
 pub mod outcome;
 pub mod path;
 pub mod redact;
+pub mod report;
 pub mod rules;
 pub mod verdict;
 

@@ -13,6 +13,7 @@ mod routes;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     effects::Effects,
@@ -74,7 +75,7 @@ pub struct Rule {
 }
 
 /// Rules that ask to be looked at again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
     /// Rules that tolerated nothing in this run.
     pub dead: Vec<String>,

@@ -1,0 +1,213 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::{
+    compare::{Comparison, Observation},
+    exchange::{Headers, Request, Response},
+    outcome::{Divergence, Kind, Outcome, Place},
+    redact::Redactor,
+    rules::Rules,
+    verdict::{Basis, Policy, Verdict},
+};
+
+/// Path, value of the reference, value of the candidate.
+type Change = (&'static str, &'static str, &'static str);
+
+fn run(shard: Option<Shard>) -> Run {
+    Run {
+        command: "replay".into(),
+        reference: "recorded".into(),
+        candidate: "embedded".into(),
+        source: "fixtures".into(),
+        started: "2026-01-15T12:00:00Z".into(),
+        duration_ms: 0,
+        shard,
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        basis: Basis::Replay,
+        ..Policy::default()
+    }
+}
+
+fn comparison(diverged: &[Change]) -> Comparison {
+    Comparison {
+        outcome: if diverged.is_empty() {
+            Outcome::Match
+        } else {
+            Outcome::Diverged
+        },
+        diverged: diverged
+            .iter()
+            .map(|(path, reference, candidate)| Divergence {
+                place: Place::Body,
+                path: (*path).to_owned(),
+                kind: Kind::Value,
+                reference: Some((*reference).to_owned()),
+                candidate: Some((*candidate).to_owned()),
+                rule: None,
+            })
+            .collect(),
+        tolerated: Vec::new(),
+    }
+}
+
+fn observe(builder: &mut Builder<'_>, scenario: &str, found: &Comparison) {
+    let request = Request {
+        method: "GET".into(),
+        target: "/x".into(),
+        headers: Headers(vec![("X-API-Key".into(), b"planted-secret".to_vec())]),
+        body: Bytes::new(),
+    };
+    let side = Observation {
+        response: Response {
+            status: 200,
+            headers: Headers::default(),
+            body: Bytes::from_static(b"{}"),
+        },
+        effects: None,
+    };
+    let pair = Pair {
+        scenario,
+        step: 1,
+        route: "x",
+    };
+    builder.compared(pair, found, &request, &side, &side);
+}
+
+fn report(shard: Option<Shard>, scenarios: &[(&str, &[Change])]) -> Report {
+    let rules = Rules::none();
+    let redactor = Redactor::new(*b"key");
+    let mut builder = Builder::new(run(shard), policy(), &rules, redactor);
+    for (scenario, diverged) in scenarios {
+        observe(&mut builder, scenario, &comparison(diverged));
+    }
+    builder.latency("x", None, Some(1_500));
+    builder.finish("2026-01-15".parse().expect("a date"), 12)
+}
+
+const A: Change = ("$.list[3].a", "\"1.25\"", "\"1.26\"");
+const B: Change = ("$.b", "1", "2");
+
+#[test]
+fn a_report_reads_back_as_it_was_written() {
+    let report = report(None, &[("s/1", &[A]), ("s/2", &[])]);
+    let text = report.to_json();
+    assert_eq!(Report::from_json(&text).expect("reads"), report);
+}
+
+#[test]
+fn what_is_no_report_of_ours_is_refused() {
+    let good = report(None, &[("s/1", &[])]).to_json();
+    for (text, expected) in [
+        ("{".to_owned(), "not a report"),
+        (good.replace("parity-report", "other"), "format is `other`"),
+        (
+            good.replacen("\"major\": 1", "\"major\": 9", 1),
+            "format 9.0",
+        ),
+    ] {
+        let error = Report::from_json(&text).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn counts_balance_and_divergences_know_their_cluster() {
+    let rules = Rules::none();
+    let mut builder = Builder::new(run(None), policy(), &rules, Redactor::keep_all("test"));
+    observe(&mut builder, "s/1", &comparison(&[A]));
+    observe(&mut builder, "s/2", &comparison(&[]));
+    for (scenario, why) in [("s/3", LeftOut::TimedOut), ("s/4", LeftOut::NotComparable)] {
+        let pair = Pair {
+            scenario,
+            step: 1,
+            route: "x",
+        };
+        builder.left_out(pair, why, "because");
+    }
+    let report = builder.finish("2026-01-15".parse().expect("a date"), 1);
+    assert!(report.totals.is_balanced());
+    assert_eq!((report.totals.seen, report.totals.compared), (4, 2));
+    assert_eq!(report.uncompared.len(), 2);
+    assert_eq!(report.divergences[0].cluster, report.clusters[0].id);
+    assert_eq!(report.divergences[0].pattern, "$.list[*].a");
+    assert!(matches!(report.verdict, Verdict::Fail { .. }));
+}
+
+#[test]
+fn secrets_of_requests_do_not_reach_the_report() {
+    assert!(
+        !report(None, &[("s/1", &[A])])
+            .to_json()
+            .contains("planted-secret")
+    );
+}
+
+#[test]
+fn merged_shards_say_what_one_run_would_have_said() {
+    let shard = |index| Some(Shard { index, of: 2 });
+    let whole = report(
+        None,
+        &[("s/1", &[A, B]), ("s/2", &[A]), ("s/3", &[]), ("s/4", &[B])],
+    );
+    let merged = merge(vec![
+        report(shard(1), &[("s/1", &[A, B]), ("s/3", &[])]),
+        report(shard(2), &[("s/2", &[A]), ("s/4", &[B])]),
+    ])
+    .expect("merges");
+    assert_eq!(merged.totals, whole.totals);
+    assert_eq!(merged.clusters, whole.clusters);
+    assert_eq!(merged.verdict, whole.verdict);
+    assert_eq!(merged.run.shard, None);
+}
+
+#[test]
+fn what_does_not_belong_together_is_not_merged() {
+    let shard = || report(Some(Shard { index: 1, of: 2 }), &[]);
+    assert!(matches!(
+        merge(vec![shard(), shard()]),
+        Err(ReportError::ShardTwice(1, 2))
+    ));
+    assert!(matches!(merge(vec![]), Err(ReportError::NothingToMerge)));
+    let mut other = report(None, &[]);
+    other.run.candidate = "http://other".into();
+    assert!(matches!(
+        merge(vec![shard(), other]),
+        Err(ReportError::DifferentRuns(..))
+    ));
+}
+
+#[test]
+fn two_runs_differ_in_new_fixed_and_lasting_clusters() {
+    let earlier = report(None, &[("s/1", &[A]), ("s/2", &[B])]);
+    let later = report(None, &[("s/1", &[A]), ("s/2", &[("$.c", "1", "2")])]);
+    let difference = Difference::between(&earlier, &later);
+    let path = |clusters: &[crate::cluster::Cluster]| -> Vec<String> {
+        clusters
+            .iter()
+            .map(|cluster| cluster.signatures[0].path.clone())
+            .collect()
+    };
+    assert_eq!(path(&difference.new), ["$.c"]);
+    assert_eq!(path(&difference.fixed), ["$.b"]);
+    assert_eq!(path(&difference.still_there), ["$.list[*].a"]);
+}
+
+#[test]
+fn the_terminal_shows_where_the_values_part() {
+    let text = terminal(&report(None, &[("s/1", &[A])]), Style::default());
+    for expected in [
+        "--> s/1 step 1",
+        "GET /x",
+        "body $.list[3].a: another value",
+        "reference  \"1.25\"",
+        "   |                 ^",
+        "verdict: fail: diverged",
+    ] {
+        assert!(text.contains(expected), "{expected:?} in\n{text}");
+    }
+    assert!(!text.contains('\u{1b}'), "no colour unless asked for");
+}
