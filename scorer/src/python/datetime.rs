@@ -116,6 +116,20 @@ impl DateTime {
         })
     }
 
+    /// A naive value whose date is yet to be checked.
+    fn midnight(year: i32, month: u32, day: u32) -> Self {
+        DateTime {
+            year,
+            month,
+            day,
+            hour: 0,
+            minute: 0,
+            second: 0,
+            microsecond: 0,
+            offset: None,
+        }
+    }
+
     /// Checks the fields as Python's constructor does.
     fn checked(self) -> Result<Self, DateTimeError> {
         if !(1..=9999).contains(&self.year) {

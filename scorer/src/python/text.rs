@@ -42,22 +42,36 @@ pub fn float_repr(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let scientific = format!("{number:e}");
+    let scientific = shortest(number);
     let Some((mantissa, exponent)) = scientific.split_once('e') else {
         return scientific;
     };
     let exponent: i32 = exponent.parse().unwrap_or_default();
     if (-4..16).contains(&exponent) {
-        // Rust's `Debug` for floats: shortest digits, always a point, no exponent in this range.
-        let plain = format!("{number}");
-        return if plain.contains('.') {
-            plain
-        } else {
-            plain + ".0"
-        };
+        let decimals = mantissa
+            .split_once('.')
+            .map_or(0, |(_, fraction)| fraction.len() as i32);
+        let places = (decimals - exponent).max(1) as usize;
+        return format!("{number:.places$}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
+}
+
+/// The shortest digits that read back, in scientific notation. Where two of that length do, and the
+/// double is exactly in the middle, Python takes the even one and Rust does not.
+fn shortest(number: f64) -> String {
+    let shortest = format!("{number:e}");
+    let digits = shortest.split('e').next().unwrap_or_default();
+    let decimals = digits
+        .split_once('.')
+        .map_or(0, |(_, fraction)| fraction.len());
+    let rounded = format!("{number:.decimals$e}");
+    if rounded.parse() == Ok(number) {
+        rounded
+    } else {
+        shortest
+    }
 }
 
 fn write_repr(out: &mut String, value: &Value) {
@@ -153,6 +167,7 @@ mod tests {
             (0.0001, "0.0001"),
             (0.00001, "1e-05"),
             (5e-324, "5e-324"),
+            (8788893201.0078125, "8788893201.007812"),
             (f64::NAN, "nan"),
             (f64::NEG_INFINITY, "-inf"),
         ] {

@@ -20,7 +20,7 @@ pub(super) fn parse(text: &PyStr) -> Result<DateTime, DateTimeError> {
     let separator = separator_position(&cursor);
     let (year, month, day) = date(&cursor, separator).map_err(malformed)?;
     let mut time = Time::default();
-    if bytes.len() > separator + 1 {
+    if bytes.len() > separator {
         let width = match cursor.at(separator) {
             0..=0x7f => 1,
             0xe0..=0xef => 3,
@@ -51,6 +51,16 @@ pub(super) fn parse(text: &PyStr) -> Result<DateTime, DateTimeError> {
         offset: offset.map(checked_offset).transpose()?,
     }
     .checked()
+}
+
+/// `date.fromisoformat(text)`, midnight of it. Of ten bytes it reads as many as the form has: the
+/// `T3` of `20250101T3` is not looked at.
+pub(super) fn parse_date(text: &str) -> Option<DateTime> {
+    if !matches!(text.len(), 7 | 8 | 10) {
+        return None;
+    }
+    let (year, month, day) = date(&Bytes(text.as_bytes()), text.len()).ok()?;
+    DateTime::midnight(year, month, day).checked().ok()
 }
 
 /// UTF-8 of the text. A surrogate is allowed as separator only, where any character is.

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime as ChronoDateTime, Utc};
 
-use super::{DateTime, MICROS_PER_SECOND};
+use super::{DateTime, MICROS_PER_SECOND, isoformat};
 use crate::python::Value;
 use crate::python::unicode::{decimal_digit, is_space};
 
@@ -19,8 +19,8 @@ pub struct InvalidModelDate;
 /// The instant that is stored for a JSON value; none for `null`. Without offset it is UTC, a date
 /// alone is its midnight.
 ///
-/// Tried in turn: `datetime.fromisoformat`, Django's own pattern for a date and time, its pattern
-/// for a date.
+/// Tried in turn: `datetime.fromisoformat`, Django's own pattern for a date and time,
+/// `date.fromisoformat`, Django's pattern for a date.
 ///
 /// # Errors
 ///
@@ -44,11 +44,13 @@ pub fn parse_model_datetime(
 }
 
 fn lenient(text: &str) -> Result<DateTime, InvalidModelDate> {
-    let datetime = match pattern_datetime(text) {
-        Some(datetime) => datetime,
-        None => pattern_date(text).ok_or(InvalidModelDate)?,
-    };
-    datetime.checked().map_err(|_| InvalidModelDate)
+    // A text that matches the first pattern is not tried as a date, even if it is out of range.
+    if let Some(datetime) = pattern_datetime(text) {
+        return datetime.checked().map_err(|_| InvalidModelDate);
+    }
+    isoformat::parse_date(text)
+        .or_else(|| pattern_date(text)?.checked().ok())
+        .ok_or(InvalidModelDate)
 }
 
 /// `YYYY-M-D[T ]H:M[:S[.f]] [Z|±HH[[:]MM]]` with digits of any script.
@@ -120,16 +122,7 @@ impl Scan {
         let month = self.number(1, 2)?;
         self.one_of(&['-'])?;
         let day = self.number(1, 2)?;
-        Some(DateTime {
-            year,
-            month,
-            day,
-            hour: 0,
-            minute: 0,
-            second: 0,
-            microsecond: 0,
-            offset: None,
-        })
+        Some(DateTime::midnight(year, month, day))
     }
 
     /// One to six digits of microseconds, then up to six more that are cut off.
@@ -156,8 +149,12 @@ impl Scan {
             Some(_) => 1,
         };
         let hours = self.number(2, 2)?;
-        self.one_of(&[':']);
-        let minutes = if self.at_end() { 0 } else { self.number(2, 2)? };
+        let colon = self.one_of(&[':']).is_some();
+        let minutes = if self.at_end() && !colon {
+            0
+        } else {
+            self.number(2, 2)?
+        };
         Some(Some(
             sign * i64::from(hours * 60 + minutes) * 60 * MICROS_PER_SECOND,
         ))

@@ -209,7 +209,8 @@ impl Decimal {
         Self::parse_ascii(&[sign, prefix, &coefficient, &suffix].concat())
     }
 
-    /// `float(decimal)`: correctly rounded, infinite beyond the doubles.
+    /// `float(decimal)`: correctly rounded, infinite beyond the doubles. Python refuses a signaling
+    /// NaN, but also to add it, which happens before.
     #[must_use]
     pub fn to_f64(&self) -> f64 {
         self.to_string().parse().unwrap_or(f64::NAN)

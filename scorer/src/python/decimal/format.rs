@@ -5,35 +5,31 @@ use std::fmt;
 use super::arithmetic::rescale;
 use super::{Decimal, DecimalError, Finite, Repr};
 
-/// Longest text that fixed notation is spelled out to. Python gives up somewhere beyond.
-const LONGEST_FIXED: i64 = 100_000_000;
+/// Largest first digit's exponent that fixed notation spells out: that of the largest sum.
+const LARGEST_EXPONENT: i64 = 999_999;
 
 impl Decimal {
     /// `format(self, '.<places>f')`: fixed notation, rounded half even (contract §1.5).
     ///
     /// # Errors
     ///
-    /// `Memory` if the exponent asks for more than a hundred million digits.
+    /// `Memory` from 1e1000000 on, which no sum reaches. Python goes on as long as it has memory.
     pub fn format_fixed(&self, places: u32) -> Result<String, DecimalError> {
         let Repr::Finite(number) = &self.0 else {
             return Ok(self.to_string());
         };
-        let number = if number.is_zero() {
-            Finite {
-                exponent: -i64::from(places),
-                ..number.clone()
-            }
-        } else if number.adjusted().saturating_add(i64::from(places)) > LONGEST_FIXED {
+        let padding = number.exponent.saturating_add(i64::from(places));
+        let places = places as usize;
+        let digits = if number.is_zero() {
+            String::new()
+        } else if padding < 0 {
+            rescale(number, -(places as i64)).coefficient.to_string()
+        } else if number.adjusted() > LARGEST_EXPONENT {
             return Err(DecimalError::Memory);
         } else {
-            rescale(number, -i64::from(places))
+            number.coefficient.to_string() + &"0".repeat(padding as usize)
         };
-        let places = places as usize;
-        let digits = format!(
-            "{:0>width$}",
-            number.coefficient.to_string(),
-            width = places + 1
-        );
+        let digits = format!("{digits:0>width$}", width = places + 1);
         let (whole, fraction) = digits.split_at(digits.len() - places);
         let sign = if number.negative { "-" } else { "" };
         let point = if places > 0 { "." } else { "" };
