@@ -26,6 +26,7 @@ fn answer(function: &str, value: &Value) -> Answer {
     match function {
         "as_repr" => Ok(text::repr(value)),
         "as_str" => Ok(json::dumps(&Value::Str(text::str(value)))),
+        "compact" => Ok(json::dumps(&json::dumps_compact(value).into())),
         "parse_int" => value
             .as_str()
             .and_then(int::parse_int)
@@ -235,6 +236,7 @@ functions!(
     loads,
     as_repr,
     as_str,
+    compact,
     parse_int,
     pydantic_int,
     decimal_text,

@@ -42,33 +42,48 @@ pub fn float_repr(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    let scientific = shortest(number);
-    let Some((mantissa, exponent)) = scientific.split_once('e') else {
-        return scientific;
-    };
-    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let (mantissa, exponent) = shortest(number);
     if (-4..16).contains(&exponent) {
-        let decimals = mantissa
-            .split_once('.')
-            .map_or(0, |(_, fraction)| fraction.len() as i32);
-        let places = (decimals - exponent).max(1) as usize;
-        return format!("{number:.places$}");
+        return plain(number, &mantissa, exponent);
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
 }
 
-/// The shortest digits that read back, in scientific notation. Where two of that length do, and the
-/// double is exactly in the middle, Python takes the even one and Rust does not.
-fn shortest(number: f64) -> String {
-    let shortest = format!("{number:e}");
-    let digits = shortest.split('e').next().unwrap_or_default();
-    let decimals = digits
+/// A float in pydantic's JSON: like `repr`, but the exponent form starts one decimal later and has
+/// neither plus nor padding.
+pub(crate) fn float_compact(number: f64) -> String {
+    let (mantissa, exponent) = shortest(number);
+    if (-5..16).contains(&exponent) {
+        return plain(number, &mantissa, exponent);
+    }
+    format!("{mantissa}e{exponent}")
+}
+
+/// Without exponent, at least one decimal.
+fn plain(number: f64, mantissa: &str, exponent: i32) -> String {
+    let places = (decimals(mantissa) as i32 - exponent).max(1) as usize;
+    format!("{number:.places$}")
+}
+
+fn decimals(mantissa: &str) -> usize {
+    mantissa
         .split_once('.')
-        .map_or(0, |(_, fraction)| fraction.len());
-    let rounded = format!("{number:.decimals$e}");
+        .map_or(0, |(_, fraction)| fraction.len())
+}
+
+/// The shortest mantissa that reads back, and the exponent, of a finite number. Where two mantissas
+/// of that length do, and the double is exactly in the middle, Python takes the even one and Rust
+/// does not.
+fn shortest(number: f64) -> (String, i32) {
+    let split = |scientific: String| match scientific.split_once('e') {
+        Some((mantissa, exponent)) => (mantissa.to_owned(), exponent.parse().unwrap_or_default()),
+        None => (scientific, 0),
+    };
+    let shortest = split(format!("{number:e}"));
+    let rounded = format!("{number:.*e}", decimals(&shortest.0));
     if rounded.parse() == Ok(number) {
-        rounded
+        split(rounded)
     } else {
         shortest
     }
@@ -167,7 +182,7 @@ mod tests {
             (0.0001, "0.0001"),
             (0.00001, "1e-05"),
             (5e-324, "5e-324"),
-            (8788893201.0078125, "8788893201.007812"),
+            (8_788_893_201.0 + 1.0 / 128.0, "8788893201.007812"),
             (f64::NAN, "nan"),
             (f64::NEG_INFINITY, "-inf"),
         ] {

@@ -109,7 +109,7 @@ def compact(value):
     """pydantic's compact JSON."""
     import pydantic_core
 
-    return pydantic_core.to_json(value).decode().encode("unicode_escape").decode()
+    return json.dumps(pydantic_core.to_json(value).decode())
 
 
 @functools.cache

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::python::text::float_repr;
+use crate::python::jsonb::plain_number;
+use crate::python::text::{float_compact, float_repr};
 use crate::python::{PyStr, Value};
 
 /// How a document is written.
@@ -85,10 +86,12 @@ fn write_float(out: &mut String, number: f64, style: Style) {
         } else {
             "-Infinity"
         });
-    } else if style == Style::Postgres {
-        out.push_str(&crate::python::jsonb::plain_number(number));
     } else {
-        out.push_str(&float_repr(number));
+        out.push_str(&match style {
+            Style::Spaced => float_repr(number),
+            Style::Compact => float_compact(number),
+            Style::Postgres => plain_number(number),
+        });
     }
 }
 
