@@ -1,39 +1,40 @@
 //! The HTTP surface of the Python service (contract §1): routing, and a file per endpoint family.
 
-pub(crate) mod address;
-pub(crate) mod body;
+mod address;
+mod allow_list;
+mod analytics;
+mod bans;
+mod body;
+mod call;
+mod contributor_statistics;
+mod customization;
 pub(crate) mod error;
 mod gate;
 mod host;
 mod pages;
-pub(crate) mod query;
+mod query;
 pub(crate) mod request;
-pub(crate) mod response;
+mod response;
+mod revocations;
 pub(crate) mod route;
-pub(crate) mod validation;
+mod stakes;
+mod v2;
+mod validate_api_key;
+mod validation;
+mod weights;
 
 use crate::{
-    cache::CacheWrite,
     effects::Effects,
     message::{self, Mode, Reply},
     service::Service,
 };
 
+use call::Call;
 use error::Failure;
 use pages::Page;
 use request::Incoming;
 use response::{Answer, Surroundings};
 use route::Route;
-
-/// A request on its way through a handler.
-pub(crate) struct Call<'a> {
-    pub(crate) service: &'a Service,
-    pub(crate) request: &'a Incoming<'a>,
-    pub(crate) mode: Mode,
-    /// What the answer changed, or would have changed in dry-run mode.
-    pub(crate) effects: Effects,
-    pub(crate) cache_writes: Vec<CacheWrite>,
-}
 
 /// Answers a request as the Python service would.
 pub(crate) async fn answer(service: &Service, request: &message::Request, mode: Mode) -> Reply {
@@ -82,6 +83,21 @@ async fn dispatch(call: &mut Call<'_>, route: Route<'_>) -> Result<Answer, Failu
         Route::Health => Ok(Answer::text(200, "Ok")),
         Route::InternalRoot => Ok(Answer::page(internal_root(&call.request.method))),
         Route::MissingSlash => Ok(gate::append_slash(call.request)),
+        Route::V2Stamps { address } => v2::stamps::list(call, address).await,
+        Route::EmbedValidateApiKey => validate_api_key::get(call).await,
+        Route::EmbedWeights => weights::of_requested(call).await,
+        Route::CheckBans => bans::check(call).await,
+        Route::CheckRevocations => revocations::check(call).await,
+        Route::AllowList { list, address } => allow_list::get(call, list, address).await,
+        Route::CustomizationCredential { provider_id } => {
+            customization::credential(call, provider_id).await
+        }
+        Route::StakeGtc { address } => stakes::current(call, address).await,
+        Route::StakeLegacyGtc { address, round_id } => {
+            stakes::legacy(call, address, round_id).await
+        }
+        Route::ContributorStatistics => contributor_statistics::get(call).await,
+        Route::CeramicWeights => weights::of_default(call).await,
         _ => Ok(Answer::page(Page::NotFound)),
     }
 }

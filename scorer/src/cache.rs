@@ -75,6 +75,13 @@ impl Cache {
         }
     }
 
+    /// Sets an entry of the in-process store, as a recording has it; Redis is left alone.
+    pub fn put(&self, key: &str, value: CacheValue, time_to_live: u64) {
+        if let Backend::InProcess(store) = &self.0 {
+            store.put(key, value, time_to_live);
+        }
+    }
+
     /// Forgets every entry of the in-process store; Redis is left alone.
     pub fn clear(&self) {
         if let Backend::InProcess(store) = &self.0 {

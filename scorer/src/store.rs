@@ -1,12 +1,21 @@
 //! SQL, and nothing else.
 
+pub(crate) mod allow_list;
+pub(crate) mod analytics;
 pub(crate) mod api_keys;
 mod apply;
+pub(crate) mod bans;
+pub(crate) mod contributor_statistics;
+pub(crate) mod credential_definition;
 pub mod failure;
 pub mod history;
 mod load;
 mod locks;
+pub(crate) mod revocations;
 pub mod scoring;
+pub(crate) mod stakes;
+pub(crate) mod stamp_pages;
 pub mod stamps;
+pub(crate) mod weights;
 
 pub use load::CommunityRef;

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Detail(u16, Cow<'static, str>),
     /// 422 with the list of what is wrong (contract §1.7).
     Invalid(Vec<Invalid>),
+    /// 404 of the score history, which repeats the address asked for (domain E.8).
+    WithAddress { detail: String, address: String },
     /// The fixed 400 page.
     HtmlBadRequest,
     /// The fixed 500 page; the cause goes to the log only.
@@ -28,6 +30,8 @@ pub(crate) enum Uncaught {
     Database(#[from] sqlx::Error),
     #[error("cache: {0}")]
     Cache(#[from] crate::cache::CacheError),
+    #[error("{0}")]
+    Rate(crate::rate_limit::RateError),
     #[error("{0}")]
     Quirk(&'static str),
     #[error("{0}")]

@@ -191,6 +191,10 @@ impl From<Failure> for Answer {
         match failure {
             Failure::Detail(status, text) => Self::json(status, &detail(text.as_ref())),
             Failure::Invalid(items) => Self::json(422, &validation::to_value(&items)),
+            Failure::WithAddress { detail, address } => Self::json(
+                404,
+                &Value::Dict(Dict::from([("detail", detail), ("address", address)])),
+            ),
             Failure::HtmlBadRequest => Self::page(Page::BadRequest),
             Failure::Uncaught(cause) => {
                 tracing::error!(%cause, "answered with the 500 page");

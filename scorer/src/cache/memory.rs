@@ -50,7 +50,10 @@ impl Store {
     }
 
     pub(super) fn set_text(&self, key: &str, text: &str, time_to_live: u64) {
-        let value = CacheValue::Text(text.to_owned());
+        self.put(key, CacheValue::Text(text.to_owned()), time_to_live);
+    }
+
+    pub(super) fn put(&self, key: &str, value: CacheValue, time_to_live: u64) {
         insert(&mut self.0.lock(), key, value, time_to_live);
     }
 

@@ -1,0 +1,3 @@
+//! `/v2/stamps/…`: the endpoints of partners.
+
+pub(super) mod stamps;

@@ -1,0 +1,201 @@
+//! `GET /v2/stamps/{address}`: an address's stamps in pages (an endpoint beyond the fifteen).
+//!
+//! Metadata of stamps comes from a service outside; without it the Python service fails as this
+//! one does.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use num_bigint::BigInt;
+
+use crate::{
+    api::{
+        address, analytics,
+        call::{Call, integer_parameter},
+        error::{Failure, Uncaught},
+        host,
+        query::Query,
+        response::Answer,
+        validation::{Invalid, Step},
+    },
+    auth::{api_key::Flavour, base64::urlsafe_decode_unpadded},
+    python::{Dict, Value, json},
+    store::{
+        api_keys::ApiKey,
+        stamp_pages::{self, Cursor, Page},
+    },
+};
+
+const MAXIMUM_LIMIT: i64 = 1_000;
+
+/// The query of the endpoint.
+struct Parameters {
+    limit: BigInt,
+    cursor: Cursor,
+    include_metadata: bool,
+}
+
+pub(in crate::api) async fn list(call: &mut Call<'_>, address: &str) -> Result<Answer, Failure> {
+    let key = call.require_api_key(Flavour::Sync).await?;
+    let query = Query::parse(call.request.raw_query)?;
+    let parameters = Parameters::read(&query)?;
+    match page(call, &key, address, &parameters).await {
+        Ok(answer) => {
+            let outcome = analytics::Outcome {
+                status: 200,
+                error: None,
+                response: None,
+                response_skipped: true,
+            };
+            let row = analytics::row(call, &key, outcome);
+            analytics::store(call, row).await;
+            Ok(answer)
+        }
+        Err(failure) => {
+            analytics::store_failure(call, &key, &failure, true).await;
+            Err(failure)
+        }
+    }
+}
+
+impl Parameters {
+    fn read(query: &Query) -> Result<Self, Failure> {
+        let limit = query.last("limit").map_or(Ok(MAXIMUM_LIMIT.into()), |text| {
+            integer_parameter("query", "limit", text)
+        })?;
+        let include_metadata = query.last("include_metadata").map_or(Ok(false), |text| {
+            boolean(text).ok_or_else(|| {
+                Failure::Invalid(vec![Invalid::new(
+                    "bool_parsing",
+                    &[Step::Key("query"), Step::Key("include_metadata")],
+                    "Input should be a valid boolean, unable to interpret input",
+                )])
+            })
+        })?;
+        let token = query.last("token").filter(|token| !token.is_empty());
+        Ok(Self {
+            limit,
+            include_metadata,
+            cursor: token.map_or(Ok(Cursor::First), read_token)?,
+        })
+    }
+}
+
+/// A boolean as pydantic reads it from a text.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "on" | "t" | "true" | "y" | "yes" => Some(true),
+        "0" | "off" | "f" | "false" | "n" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// Direction and identifier; without a direction the first page is meant.
+fn read_token(token: &str) -> Result<Cursor, Failure> {
+    let malformed = || Failure::quirk("a malformed page token");
+    let bytes = urlsafe_decode_unpadded(token).ok_or_else(malformed)?;
+    let token = json::loads(&bytes).map_err(|_| malformed())?;
+    let id = || token.get("id").and_then(Value::as_int).map(i64::try_from);
+    let cursor: fn(i64) -> Cursor = match token.get("d").and_then(Value::as_str) {
+        Some("next") => Cursor::After,
+        Some("prev") => Cursor::Before,
+        _ => return Ok(Cursor::First),
+    };
+    match id() {
+        Some(Ok(id)) => Ok(cursor(id)),
+        _ => Err(malformed()),
+    }
+}
+
+fn write_token(direction: &str, id: i64) -> String {
+    BASE64_STANDARD.encode(format!(r#"{{"d": "{direction}", "id": {id}}}"#))
+}
+
+async fn page(
+    call: &mut Call<'_>,
+    key: &ApiKey,
+    address: &str,
+    parameters: &Parameters,
+) -> Result<Answer, Failure> {
+    call.require_allowance(key).await?;
+    if parameters.limit > BigInt::from(MAXIMUM_LIMIT) {
+        return Err(Failure::detail(400, "Invalid limit."));
+    }
+    let address = address::lowered(address)?;
+    let limit = u16::try_from(&parameters.limit)
+        .map_err(|_| Failure::quirk("Negative indexing is not supported."))?;
+    let pool = &call.service.databases().primary;
+    let page = stamp_pages::page(pool, &address, parameters.cursor, i64::from(limit)).await?;
+    let items = page
+        .stamps
+        .iter()
+        .map(|(_, stamp)| describe(stamp, parameters.include_metadata));
+    let items = Value::List(items.collect::<Result<_, _>>()?);
+    let [next, prev] = links(call, &page, &address, limit);
+    Ok(Answer::json(
+        200,
+        &Value::Dict(Dict::from([
+            ("next", next),
+            ("prev", prev),
+            ("items", items),
+        ])),
+    ))
+}
+
+fn describe(stamp: &str, include_metadata: bool) -> Result<Value, Failure> {
+    let credential = json::loads_str(stamp)
+        .map_err(|error| Failure::Uncaught(Uncaught::Other(error.to_string())))?;
+    if include_metadata {
+        let provider = credential
+            .get("credentialSubject")
+            .and_then(|subject| subject.get("provider"))
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        return Err(Failure::detail(
+            500,
+            format!("Error fetching external stamp metadata for provider {provider}"),
+        ));
+    }
+    Ok(Value::Dict(Dict::from([
+        ("version", Value::from("1.0.0")),
+        ("credential", credential),
+        ("metadata", Value::None),
+    ])))
+}
+
+/// Links to the older and the newer page. They name the first version of the endpoint.
+fn links(call: &Call<'_>, page: &Page, address: &str, limit: u16) -> [Value; 2] {
+    let scheme = match host::is_secure(call.request, call.service.settings()) {
+        true => "https",
+        false => "http",
+    };
+    let host = host::of(call.request);
+    let link = |direction: &str, stamp: Option<&(i64, String)>| match stamp {
+        Some((id, _)) => {
+            let token = write_token(direction, *id);
+            Value::from(
+                format!("{scheme}://{host}/registry/stamps/{address}?token={token}&limit={limit}")
+                    .as_str(),
+            )
+        }
+        None => Value::None,
+    };
+    [
+        link("next", page.stamps.last().filter(|_| page.has_older)),
+        link("prev", page.stamps.first().filter(|_| page.has_newer)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_those_of_the_python_service() {
+        assert_eq!(write_token("next", 285), "eyJkIjogIm5leHQiLCAiaWQiOiAyODV9");
+        assert_eq!(
+            read_token("eyJkIjogInByZXYiLCAiaWQiOiAyODV9").unwrap(),
+            Cursor::Before(285)
+        );
+        assert_eq!(read_token("eyJpZCI6IDF9").unwrap(), Cursor::First);
+        assert!(read_token("x").is_err());
+    }
+}
