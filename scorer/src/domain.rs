@@ -6,7 +6,9 @@
 //! the rows to write ([`plan::Plan`]); whether they are written is the caller's business.
 
 pub mod address;
+pub(crate) mod bans;
 pub mod compute;
+pub(crate) mod contributor_statistics;
 pub mod dedup;
 pub mod error;
 pub mod event;
