@@ -6,11 +6,14 @@ mod analytics;
 mod bans;
 mod body;
 mod call;
+mod ceramic;
 mod contributor_statistics;
 mod customization;
+mod embed;
 pub(crate) mod error;
 mod gate;
 mod host;
+mod internal_score;
 mod pages;
 mod query;
 pub(crate) mod request;
@@ -83,7 +86,16 @@ async fn dispatch(call: &mut Call<'_>, route: Route<'_>) -> Result<Answer, Failu
         Route::Health => Ok(Answer::text(200, "Ok")),
         Route::InternalRoot => Ok(Answer::page(internal_root(&call.request.method))),
         Route::MissingSlash => Ok(gate::append_slash(call.request)),
+        Route::V2Score { scorer_id, address } => v2::score::get(call, scorer_id, address).await,
+        Route::V2History { scorer_id, address } => {
+            v2::history::get(call, scorer_id, address).await
+        }
         Route::V2Stamps { address } => v2::stamps::list(call, address).await,
+        Route::EmbedScore { scorer_id, address } => embed::score(call, scorer_id, address).await,
+        Route::EmbedStamps { address } => embed::stamps(call, address).await,
+        Route::InternalScore { scorer_id, address } => {
+            internal_score::get(call, scorer_id, address).await
+        }
         Route::EmbedValidateApiKey => validate_api_key::get(call).await,
         Route::EmbedWeights => weights::of_requested(call).await,
         Route::CheckBans => bans::check(call).await,
@@ -98,7 +110,16 @@ async fn dispatch(call: &mut Call<'_>, route: Route<'_>) -> Result<Answer, Failu
         }
         Route::ContributorStatistics => contributor_statistics::get(call).await,
         Route::CeramicWeights => weights::of_default(call).await,
-        _ => Ok(Answer::page(Page::NotFound)),
+        Route::CeramicBulk => match call.request.method.as_str() {
+            "POST" => ceramic::bulk::post(call).await,
+            "PATCH" => ceramic::bulk::patch(call).await,
+            _ => ceramic::bulk::delete(call).await,
+        },
+        Route::CeramicScore { address } => match call.request.method.as_str() {
+            "GET" => ceramic::score::get(call, address).await,
+            _ => ceramic::score::post(call, address).await,
+        },
+        Route::CeramicStamp => ceramic::stamps(call).await,
     }
 }
 

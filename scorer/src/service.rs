@@ -10,9 +10,15 @@ use crate::{
     auth::api_key::SlowHash,
     cache::Cache,
     clock::Clock,
+    credential::Verifier,
+    domain::rules::{HumanPointsRules, Rules},
     message::{Mode, Reply, Request},
     settings::{Secret, Settings},
+    store::scoring::Engine,
 };
+
+/// Verified proofs remembered.
+const VERIFIED_PROOFS: usize = 100_000;
 
 /// Connection pools.
 #[derive(Debug, Clone)]
@@ -41,6 +47,7 @@ pub struct Service {
     databases: Databases,
     cache: Cache,
     clock: Clock,
+    engine: Engine,
     /// One slow hash per core at a time, so that wrong keys cannot take the machine.
     slow_hashes: Semaphore,
 }
@@ -49,11 +56,18 @@ impl Service {
     #[must_use]
     pub fn new(settings: Settings, databases: Databases, cache: Cache, clock: Clock) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let engine = Engine::new(
+            databases.primary.clone(),
+            rules(&settings),
+            Verifier::new(VERIFIED_PROOFS),
+            clock.clone(),
+        );
         Self {
             settings,
             databases,
             cache,
             clock,
+            engine,
             slow_hashes: Semaphore::new(cores),
         }
     }
@@ -83,6 +97,11 @@ impl Service {
         &self.clock
     }
 
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Verifies a slow key hash off the executor.
     pub(crate) async fn verify_slowly(&self, hash: SlowHash, key: Secret) -> bool {
         // Neither the semaphore is ever closed nor does the verification panic; were it otherwise,
@@ -93,5 +112,17 @@ impl Service {
         tokio::task::spawn_blocking(move || hash.verify(&key))
             .await
             .unwrap_or(false)
+    }
+}
+
+fn rules(settings: &Settings) -> Rules {
+    Rules {
+        trusted_issuers: settings.trusted_iam_issuers.clone(),
+        multi_nullifier: settings.multi_nullifier,
+        human_points: HumanPointsRules {
+            enabled: settings.human_points_enabled,
+            start_timestamp: settings.human_points_start_timestamp,
+            mta_enabled: settings.human_points_mta_enabled,
+        },
     }
 }

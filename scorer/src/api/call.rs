@@ -14,7 +14,10 @@ use crate::{
     python::int,
     rate_limit::Rate,
     service::Service,
-    store::api_keys::ApiKey,
+    store::{
+        api_keys::ApiKey,
+        failure::{Cause, Failure as StoreFailure},
+    },
 };
 
 use super::{
@@ -96,6 +99,20 @@ impl Call<'_> {
         }
         Ok(())
     }
+
+    /// Why a scoring failed. What it wrote nevertheless is kept.
+    pub(super) fn keep_effects(&mut self, failure: StoreFailure) -> Cause {
+        self.effects.0.extend(failure.effects.0);
+        failure.cause
+    }
+}
+
+/// An integer parameter of a route, which has digits only.
+///
+/// # Errors
+/// None for a path that was routed.
+pub(super) fn integer_in_path(digits: &str) -> Result<BigInt, Failure> {
+    int::parse_int(digits).ok_or_else(|| Failure::quirk("a number in the path that is none"))
 }
 
 /// An integer in the path or query.

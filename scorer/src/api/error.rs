@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::validation::Invalid;
+use crate::store::failure::Cause;
 
 /// What the client gets instead of a result.
 #[derive(Debug)]
@@ -62,5 +63,17 @@ impl From<sqlx::Error> for Failure {
 impl From<crate::cache::CacheError> for Failure {
     fn from(error: crate::cache::CacheError) -> Self {
         Self::Uncaught(error.into())
+    }
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::InvalidAddress => Self::invalid_address(),
+            Cause::Database(error) => Self::from(error),
+            Cause::UnknownCommunity | Cause::NothingToDelete | Cause::Exception(_) => {
+                Self::Uncaught(Uncaught::Other(cause.to_string()))
+            }
+        }
     }
 }

@@ -13,8 +13,6 @@ pub(crate) struct Incoming<'a> {
     pub(crate) path: String,
     /// Query string as sent, without the question mark.
     pub(crate) raw_query: &'a str,
-    /// Path as sent.
-    pub(crate) raw_path: &'a str,
     pub(crate) headers: Headers,
     pub(crate) body: &'a Bytes,
 }
@@ -29,7 +27,6 @@ impl<'a> Incoming<'a> {
             method: request.method.to_uppercase(),
             path: percent_decode(raw_path),
             raw_query,
-            raw_path,
             headers: Headers::new(&request.headers),
             body: &request.body,
         }

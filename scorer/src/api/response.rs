@@ -129,11 +129,6 @@ impl Answer {
         }
     }
 
-    /// The body, for the analytics row.
-    pub(crate) fn body(&self) -> &Bytes {
-        &self.body
-    }
-
     /// Adds the headers of every layer the answer passes through.
     pub(crate) fn into_response(self, around: Surroundings) -> Response {
         let mut headers = HeaderList::default();

@@ -45,7 +45,6 @@ pub(crate) enum Route<'a> {
     },
     ContributorStatistics,
     CeramicBulk,
-    CeramicComposeDb,
     CeramicScore {
         address: &'a str,
     },
@@ -117,7 +116,6 @@ impl<'a> Route<'a> {
     fn ceramic_cache(segments: &[&'a str]) -> Option<Self> {
         Some(match *segments {
             ["stamps", "bulk"] => Self::CeramicBulk,
-            ["stamps", "bulk", "meta", "compose-db"] => Self::CeramicComposeDb,
             ["score", address] => Self::CeramicScore {
                 address: text(address)?,
             },
@@ -153,7 +151,6 @@ impl<'a> Route<'a> {
             // Python lists these two in an order that changes with every process.
             Self::CeramicBulk => &["DELETE", "POST", "PATCH"],
             Self::CeramicScore { .. } => &["POST", "GET"],
-            Self::CeramicComposeDb => &["PATCH"],
             Self::Health | Self::Root | Self::InternalRoot | Self::MissingSlash => &[],
             _ => &["GET"],
         }
@@ -178,7 +175,6 @@ impl<'a> Route<'a> {
             Self::StakeLegacyGtc { .. } => "stake-legacy-gtc",
             Self::ContributorStatistics => "cgrants-statistics",
             Self::CeramicBulk => "ceramic-bulk",
-            Self::CeramicComposeDb => "ceramic-compose-db",
             Self::CeramicScore { .. } => "ceramic-score",
             Self::CeramicStamp => "ceramic-stamp",
             Self::CeramicWeights => "ceramic-weights",
