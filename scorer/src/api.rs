@@ -87,9 +87,7 @@ async fn dispatch(call: &mut Call<'_>, route: Route<'_>) -> Result<Answer, Failu
         Route::InternalRoot => Ok(Answer::page(internal_root(&call.request.method))),
         Route::MissingSlash => Ok(gate::append_slash(call.request)),
         Route::V2Score { scorer_id, address } => v2::score::get(call, scorer_id, address).await,
-        Route::V2History { scorer_id, address } => {
-            v2::history::get(call, scorer_id, address).await
-        }
+        Route::V2History { scorer_id, address } => v2::history::get(call, scorer_id, address).await,
         Route::V2Stamps { address } => v2::stamps::list(call, address).await,
         Route::EmbedScore { scorer_id, address } => embed::score(call, scorer_id, address).await,
         Route::EmbedStamps { address } => embed::stamps(call, address).await,

@@ -11,12 +11,8 @@ use crate::{
 };
 
 use super::{
-    call::Call,
-    contributor_statistics::required_address,
-    embed::listed,
-    error::Failure,
-    query::Query,
-    response::Answer,
+    call::Call, contributor_statistics::required_address, embed::listed, error::Failure,
+    query::Query, response::Answer,
 };
 
 /// The configured community as a number, if it is one.

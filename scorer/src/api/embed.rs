@@ -6,8 +6,8 @@ use crate::{
     domain::{address, stamp_write::StampItem},
     python::{Dict, Value, int},
     store::{
-        failure::Cause,
         CommunityRef,
+        failure::Cause,
         scoring::{Listing, ScoreRequest, Scored},
         stamps::{ListedStamp, StampWrite, WriteKind},
     },

@@ -1,8 +1,8 @@
 //! `GET /internal/score/v2/{scorer_id}/{address}` (contract §3.5).
 
 use crate::store::{
-    failure::Cause,
     CommunityRef,
+    failure::Cause,
     scoring::{Listing, ScoreRequest},
 };
 

@@ -21,10 +21,15 @@ pub(super) async fn current(call: &mut Call<'_>, address: &str) -> Result<Answer
     call.require_internal_token()?;
     let address = address::checksummed(address)?;
     let pool = &call.service.databases().read;
-    let stakes = stakes::current(pool, &address).await.map_err(|_| failed())?;
+    let stakes = stakes::current(pool, &address)
+        .await
+        .map_err(|_| failed())?;
     let items: Option<_> = stakes.iter().map(describe).collect();
     let items = Value::List(items.ok_or_else(failed)?);
-    Ok(Answer::json(200, &Value::Dict(Dict::from([("items", items)]))))
+    Ok(Answer::json(
+        200,
+        &Value::Dict(Dict::from([("items", items)])),
+    ))
 }
 
 /// One stake; nothing for what the Python service cannot convert: NaN, years beyond 9999.

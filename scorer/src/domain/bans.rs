@@ -55,7 +55,11 @@ mod tests {
         }
     }
 
-    fn credential<'a>(hash: &'a str, provider: Option<&'a str>, address: &'a str) -> Credential<'a> {
+    fn credential<'a>(
+        hash: &'a str,
+        provider: Option<&'a str>,
+        address: &'a str,
+    ) -> Credential<'a> {
         Credential {
             hash,
             provider,

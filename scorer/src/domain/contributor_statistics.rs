@@ -37,7 +37,12 @@ mod tests {
 
     #[test]
     fn projects_round_to_three_places_and_the_total_to_two() {
-        for (projects, total) in [("1.0045", 1.0), ("1.0055", 1.01), ("1.015", 1.02), ("1.025", 1.02)] {
+        for (projects, total) in [
+            ("1.0045", 1.0),
+            ("1.0055", 1.01),
+            ("1.015", 1.02),
+            ("1.025", 1.02),
+        ] {
             assert_eq!(amount("0", projects), Some(total), "{projects}");
         }
         assert_eq!(amount("0.005", "0"), Some(0.0));

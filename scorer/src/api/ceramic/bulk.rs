@@ -13,8 +13,8 @@ use crate::{
     domain::stamp_write::StampItem,
     python::Value,
     store::{
-        failure::Cause,
         CommunityRef,
+        failure::Cause,
         scoring::{Listing, ScoreRequest, Scored},
         stamps::{StampWrite, WriteKind},
     },
@@ -140,7 +140,9 @@ fn items(payload: &Value, with_stamps: bool) -> Result<Vec<StampItem>, Failure> 
 
 fn storable_address(address: &str) -> Result<&str, Failure> {
     if address.contains('\0') {
-        return Err(Failure::quirk("an address with a character no column takes"));
+        return Err(Failure::quirk(
+            "an address with a character no column takes",
+        ));
     }
     Ok(address)
 }

@@ -13,8 +13,8 @@ use crate::{
     },
     python::{Value, int},
     store::{
-        failure::Cause,
         CommunityRef,
+        failure::Cause,
         scoring::{Listing, ScoreRequest},
     },
 };
@@ -34,7 +34,8 @@ pub(in crate::api) async fn get(call: &mut Call<'_>, address: &str) -> Result<An
         .filter(|id| id.sign() != Sign::NoSign)
         .or_else(|| default_scorer(call));
     // An address that is none is told before a default scorer that is none.
-    let address = crate::domain::address::normalise(address).ok_or_else(Failure::invalid_address)?;
+    let address =
+        crate::domain::address::normalise(address).ok_or_else(Failure::invalid_address)?;
     let scorer = scorer.ok_or_else(unable)?;
     let engine = call.service.engine();
     let outcome = engine.stored_or_score(&scorer, &address, call.mode).await;

@@ -15,9 +15,9 @@ use crate::{
     python::{int, json},
     settings::V2HumanPoints,
     store::{
+        CommunityRef,
         api_keys::ApiKey,
         failure::Cause,
-        CommunityRef,
         scoring::{Listing, ScoreRequest, Scored},
     },
 };

@@ -58,9 +58,11 @@ pub(in crate::api) async fn list(call: &mut Call<'_>, address: &str) -> Result<A
 
 impl Parameters {
     fn read(query: &Query) -> Result<Self, Failure> {
-        let limit = query.last("limit").map_or(Ok(MAXIMUM_LIMIT.into()), |text| {
-            integer_parameter("query", "limit", text)
-        })?;
+        let limit = query
+            .last("limit")
+            .map_or(Ok(MAXIMUM_LIMIT.into()), |text| {
+                integer_parameter("query", "limit", text)
+            })?;
         let include_metadata = query.last("include_metadata").map_or(Ok(false), |text| {
             boolean(text).ok_or_else(|| {
                 Failure::Invalid(vec![Invalid::new(
