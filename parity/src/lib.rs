@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod fixture;
 pub mod json;
 pub mod ledger;
+pub mod minimize;
 pub mod noise;
 pub mod outcome;
 pub mod path;
