@@ -4,7 +4,7 @@ mod address;
 mod allow_list;
 mod analytics;
 mod bans;
-mod body;
+pub(crate) mod body;
 mod call;
 mod ceramic;
 mod contributor_statistics;
@@ -39,6 +39,9 @@ use request::Incoming;
 use response::{Answer, Surroundings};
 use route::Route;
 
+/// Name of what is no endpoint.
+const UNROUTED: &str = "other-route";
+
 /// Answers a request as the Python service would.
 pub(crate) async fn answer(service: &Service, request: &message::Request, mode: Mode) -> Reply {
     let incoming = Incoming::new(request);
@@ -54,30 +57,39 @@ pub(crate) async fn answer(service: &Service, request: &message::Request, mode: 
         effects: Effects::default(),
         cache_writes: Vec::new(),
     };
-    let answer = match gate::check(&incoming, service.settings()) {
-        Some(answer) => answer,
+    let (route, answer) = match gate::check(&incoming, service.settings()) {
+        Some(answer) => (UNROUTED, answer),
         None => route_and_answer(&mut call).await,
     };
     Reply {
+        route,
         effects: std::mem::take(&mut call.effects),
         cache: std::mem::take(&mut call.cache_writes),
         response: answer.into_response(around),
     }
 }
 
-async fn route_and_answer(call: &mut Call<'_>) -> Answer {
+/// The 500 page, for a failure outside every handler.
+pub(crate) fn server_error(service: &Service) -> message::Response {
+    Answer::page(Page::ServerError).into_response(Surroundings {
+        has_origin: false,
+        is_head: false,
+        vary_by_cookie: service.settings().vary_by_cookie,
+    })
+}
+
+async fn route_and_answer(call: &mut Call<'_>) -> (&'static str, Answer) {
     let request = call.request;
     let Some(route) = Route::resolve(&request.path, call.service.settings().v2_api) else {
-        return Answer::page(Page::NotFound);
+        return (UNROUTED, Answer::page(Page::NotFound));
     };
     let methods = route.methods();
-    if !methods.is_empty() && !methods.contains(&request.method.as_str()) {
-        return Answer::method_not_allowed(methods);
-    }
-    match dispatch(call, route).await {
-        Ok(answer) => answer,
-        Err(failure) => Answer::from(failure),
-    }
+    let answer = if !methods.is_empty() && !methods.contains(&request.method.as_str()) {
+        Answer::method_not_allowed(methods)
+    } else {
+        dispatch(call, route).await.unwrap_or_else(Answer::from)
+    };
+    (route.name(), answer)
 }
 
 async fn dispatch(call: &mut Call<'_>, route: Route<'_>) -> Result<Answer, Failure> {

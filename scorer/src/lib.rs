@@ -15,6 +15,8 @@ pub mod embedded;
 pub mod message;
 pub mod python;
 mod rate_limit;
+pub mod server;
 pub mod service;
 pub mod settings;
 pub mod store;
+pub mod telemetry;

@@ -34,6 +34,8 @@ pub enum Mode {
 /// A response with the rows it goes with.
 #[derive(Debug, Clone)]
 pub struct Reply {
+    /// Name of the endpoint, for metrics and reports; `other-route` where there is none.
+    pub route: &'static str,
     pub response: Response,
     /// Rows written, or in dry-run mode the rows that would have been.
     pub effects: Effects,

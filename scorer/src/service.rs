@@ -2,7 +2,10 @@
 
 use std::num::NonZero;
 
-use sqlx::PgPool;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -12,8 +15,8 @@ use crate::{
     clock::Clock,
     credential::Verifier,
     domain::rules::{HumanPointsRules, Rules},
-    message::{Mode, Reply, Request},
-    settings::{Secret, Settings},
+    message::{Mode, Reply, Request, Response},
+    settings::{ReadDatabase, Secret, Settings},
     store::scoring::Engine,
 };
 
@@ -29,7 +32,45 @@ pub struct Databases {
     pub read: PgPool,
 }
 
+/// A database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The URL itself may hold a password and is not shown.
+    #[error("{0} is no PostgreSQL URL")]
+    Url(&'static str),
+}
+
 impl Databases {
+    /// The databases of the settings. Connections are made when first needed, so a database that is
+    /// down stops no start.
+    ///
+    /// # Errors
+    /// A URL that is none.
+    pub fn connect(settings: &Settings) -> Result<Self, DatabaseError> {
+        let pool = |url: Option<&Secret>, name: &'static str| {
+            let options: PgConnectOptions = url
+                .and_then(|url| url.expose().parse().ok())
+                .ok_or(DatabaseError::Url(name))?;
+            Ok(PgPoolOptions::new()
+                .max_connections(settings.database_pool_size)
+                // A look at each connection before its use would be a round trip more.
+                .test_before_acquire(false)
+                .connect_lazy_with(options.application_name("scorer")))
+        };
+        let primary = pool(settings.database_url.as_ref(), "DATABASE_URL")?;
+        let read = match settings.registry_read {
+            ReadDatabase::Default => primary.clone(),
+            ReadDatabase::Replica => {
+                pool(settings.read_replica_url.as_ref(), "READ_REPLICA_0_URL")?
+            }
+            ReadDatabase::AnalyticsReplica => pool(
+                settings.analytics_replica_url.as_ref(),
+                "READ_REPLICA_ANALYTICS_URL",
+            )?,
+        };
+        Ok(Self { primary, read })
+    }
+
     /// One database for everything.
     #[must_use]
     pub fn single(pool: PgPool) -> Self {
@@ -75,6 +116,11 @@ impl Service {
     /// Answers a request. Never fails: errors are responses, as in the Python service.
     pub async fn call(&self, request: Request, mode: Mode) -> Reply {
         api::answer(self, &request, mode).await
+    }
+
+    /// The 500 page, for a failure outside of [`call`](Self::call).
+    pub(crate) fn server_error(&self) -> Response {
+        api::server_error(self)
     }
 
     #[must_use]

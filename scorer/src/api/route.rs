@@ -179,7 +179,7 @@ impl<'a> Route<'a> {
             Self::CeramicStamp => "ceramic-stamp",
             Self::CeramicWeights => "ceramic-weights",
             Self::Health => "health",
-            Self::Root | Self::InternalRoot | Self::MissingSlash => "other-route",
+            Self::Root | Self::InternalRoot | Self::MissingSlash => super::UNROUTED,
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Circumstances<'a> {
     pub rules: &'a Rules,
     pub now: Instant<Utc>,
     /// Checks the signature of a credential.
-    pub verify: &'a dyn Fn(&Value) -> bool,
+    pub verify: &'a (dyn Fn(&Value) -> bool + Sync),
     /// Whether the response shows human points.
     pub show_points: bool,
     /// Other requests have won the links in every round: saving them fails, as the Python service

@@ -29,7 +29,7 @@ pub fn valid_stamps<'a>(
     address: &str,
     rules: &Rules,
     now: Instant<Utc>,
-    verify: &dyn Fn(&Value) -> bool,
+    verify: &(dyn Fn(&Value) -> bool + Sync),
 ) -> Result<Vec<ValidStamp<'a>>, ScoringError> {
     let did = format!("did:pkh:eip155:1:{address}");
     let mut valid = Vec::with_capacity(rows.len());

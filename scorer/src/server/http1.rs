@@ -1,0 +1,196 @@
+//! An HTTP/1 connection: one request after the other.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    App,
+    body::{self, Body, BodyError},
+    head::{self, Head, Invalid},
+};
+use crate::message::Response;
+
+/// Bytes of a head, target and all fields.
+const MAXIMUM_HEAD: usize = 256 * 1024;
+/// How long a connection may be idle between requests.
+const IDLE: Duration = Duration::from_secs(75);
+/// How long a request may take to arrive once begun, and how long one write may take.
+const TRANSFER: Duration = Duration::from_secs(60);
+
+/// Serves a connection until either side ends it. `buffer` holds what was read of it already.
+pub(super) async fn serve<S>(
+    mut stream: S,
+    mut buffer: BytesMut,
+    app: Arc<App>,
+    shutdown: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    loop {
+        let ended = match next_head(&mut stream, &mut buffer, &shutdown).await {
+            Next::Head(head) => answer(&mut stream, &mut buffer, head, &app, &shutdown).await,
+            Next::Refused => refuse(&mut stream).await,
+            Next::End => return,
+        };
+        if !matches!(ended, Ok(Continue::KeepAlive)) {
+            // Nothing more to say; a failing goodbye is the peer's business.
+            let _ = stream.shutdown().await;
+            return;
+        }
+    }
+}
+
+enum Next {
+    Head(Box<Head>),
+    /// Bytes that are no request.
+    Refused,
+    /// The peer is gone or idle, or the server stops.
+    End,
+}
+
+enum Continue {
+    KeepAlive,
+    Close,
+}
+
+async fn next_head(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+    shutdown: &CancellationToken,
+) -> Next {
+    loop {
+        // Empty lines before a request line are allowed.
+        while buffer.starts_with(b"\r\n") {
+            let _ = buffer.split_to(2);
+        }
+        if let Some(end) = head::end(buffer) {
+            return match head::parse(&buffer.split_to(end)) {
+                Ok(head) => Next::Head(Box::new(head)),
+                Err(Invalid) => Next::Refused,
+            };
+        }
+        if buffer.len() > MAXIMUM_HEAD {
+            return Next::Refused;
+        }
+        let is_idle = buffer.is_empty();
+        let patience = if is_idle { IDLE } else { TRANSFER };
+        let read = async {
+            if is_idle {
+                tokio::select! {
+                    read = stream.read_buf(buffer) => Some(read),
+                    () = shutdown.cancelled() => None,
+                }
+            } else {
+                Some(stream.read_buf(buffer).await)
+            }
+        };
+        match timeout(patience, read).await {
+            Ok(Some(Ok(count))) if count > 0 => {}
+            _ => return Next::End,
+        }
+    }
+}
+
+async fn answer(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    buffer: &mut BytesMut,
+    head: Box<Head>,
+    app: &App,
+    shutdown: &CancellationToken,
+) -> std::io::Result<Continue> {
+    let Head {
+        mut request,
+        body: length,
+        mut keep_alive,
+        expects_continue,
+        is_http_10,
+    } = *head;
+    if expects_continue {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+    }
+    match timeout(TRANSFER, body::read(stream, buffer, length)).await {
+        Ok(Ok(Body::Read(body))) => request.body = body,
+        Ok(Ok(Body::Unread)) => keep_alive = false,
+        Ok(Err(BodyError::Invalid | BodyError::TooLarge)) => return refuse(stream).await,
+        Ok(Err(BodyError::Io(error))) => return Err(error),
+        Err(_) => return Ok(Continue::Close),
+    }
+    let response = app.call(request).await;
+    keep_alive &= !shutdown.is_cancelled();
+    let bytes = write_head(&response, keep_alive, is_http_10);
+    let chunked = !is_http_10 && is_chunked(&response);
+    timeout(TRANSFER, async {
+        stream.write_all(&bytes).await?;
+        if chunked {
+            write_chunked(stream, &response.body).await?;
+        } else {
+            stream.write_all(&response.body).await?;
+        }
+        stream.flush().await
+    })
+    .await??;
+    Ok(match keep_alive {
+        true => Continue::KeepAlive,
+        false => Continue::Close,
+    })
+}
+
+fn is_chunked(response: &Response) -> bool {
+    let mut names = response.headers.iter().map(|(name, _)| name);
+    names.any(|name| name.eq_ignore_ascii_case("Transfer-Encoding"))
+}
+
+async fn write_chunked(
+    stream: &mut (impl AsyncWrite + Unpin),
+    body: &Bytes,
+) -> std::io::Result<()> {
+    if !body.is_empty() {
+        let size = format!("{:x}\r\n", body.len());
+        stream.write_all(size.as_bytes()).await?;
+        stream.write_all(body).await?;
+        stream.write_all(b"\r\n").await?;
+    }
+    stream.write_all(b"0\r\n\r\n").await
+}
+
+fn write_head(response: &Response, keep_alive: bool, is_http_10: bool) -> Vec<u8> {
+    let reason = http::StatusCode::from_u16(response.status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default();
+    let date = super::http_date();
+    let mut head =
+        format!("HTTP/1.1 {} {reason}\r\ndate: {date}\r\n", response.status).into_bytes();
+    for (name, value) in &response.headers {
+        if is_http_10 && name.eq_ignore_ascii_case("Transfer-Encoding") {
+            continue;
+        }
+        head.extend_from_slice(name.as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value);
+        head.extend_from_slice(b"\r\n");
+    }
+    if !keep_alive {
+        head.extend_from_slice(b"connection: close\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+/// What the Python server says to bytes that are no request (contract §1.4).
+async fn refuse(stream: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<Continue> {
+    stream
+        .write_all(
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
+              content-length: 30\r\nconnection: close\r\n\r\nInvalid HTTP request received.",
+        )
+        .await?;
+    stream.flush().await?;
+    Ok(Continue::Close)
+}
