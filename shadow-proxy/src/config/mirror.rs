@@ -81,7 +81,7 @@ impl Default for BreakerConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WritePolicy {
-    /// Not mirrored. Default for POST, PUT, PATCH and DELETE on an HTTP candidate.
+    /// Not mirrored. Default on an HTTP candidate for requests that can change rows.
     Skip,
     /// Answered without writing. Default of the embedded candidate, and only it can.
     DryRun,
@@ -104,6 +104,9 @@ pub struct RouteConfig {
     pub path: String,
     #[serde(default)]
     pub writes: Option<WritePolicy>,
+    /// Whether a request can change rows; absent: by its method. Matters for a GET that writes.
+    #[serde(default)]
+    pub mutates: Option<bool>,
     /// Share of this route's requests to mirror instead of `mirror.rate`.
     #[serde(default)]
     pub rate: Option<f64>,
@@ -120,6 +123,7 @@ impl RouteConfig {
             methods: vec![method.to_owned()],
             path: path.to_owned(),
             writes: None,
+            mutates: None,
             rate: None,
             i_accept_that_the_candidate_writes: false,
         }

@@ -1,0 +1,59 @@
+//! The scorer inside this process, answering without writing.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use parity::{compare::Observation, exchange};
+use scorer::message::{Mode, Reply, Request};
+
+use crate::tee::RequestHead;
+
+/// Answers requests in this process.
+pub trait Scorer: Send + Sync {
+    fn call(&self, request: Request, mode: Mode) -> BoxFuture<'_, Reply>;
+}
+
+/// A scorer that is asked in dry-run mode: no row is written, no lock is taken.
+#[derive(Clone)]
+pub struct Embedded(Arc<dyn Scorer>);
+
+impl std::fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Embedded")
+    }
+}
+
+impl Embedded {
+    pub fn new(scorer: Arc<dyn Scorer>) -> Self {
+        Self(scorer)
+    }
+
+    /// Answers in dry-run mode.
+    pub async fn ask(&self, head: &RequestHead, body: Bytes) -> Observation {
+        let reply = self.0.call(message(head, body), Mode::DryRun).await;
+        Observation {
+            response: exchange::Response {
+                status: reply.response.status,
+                headers: exchange::Headers(reply.response.headers),
+                body: reply.response.body,
+            },
+            effects: None,
+        }
+    }
+
+    /// Answers for a user: rows are written.
+    pub async fn serve(&self, head: &RequestHead, body: Bytes) -> Reply {
+        self.0.call(message(head, body), Mode::Commit).await
+    }
+}
+
+fn message(head: &RequestHead, body: Bytes) -> Request {
+    let request = head.to_request(body);
+    Request {
+        method: request.method,
+        target: request.target,
+        headers: request.headers.0,
+        body: request.body,
+    }
+}
