@@ -14,6 +14,7 @@ use std::{
 
 use parity::{accounting::Accounting, outcome::Outcome};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 /// What can become of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,7 @@ impl RouteAccount {
 pub struct Accounts {
     routes: Mutex<BTreeMap<Arc<str>, RouteAccount>>,
     open: AtomicI64,
+    at_rest: Notify,
 }
 
 impl Accounts {
@@ -99,7 +101,18 @@ impl Accounts {
 
     /// Requests that arrived and whose fate is open.
     pub fn open(&self) -> i64 {
-        self.open.load(Ordering::Relaxed)
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Waits until no fate is open.
+    pub async fn settled(&self) {
+        loop {
+            let at_rest = self.at_rest.notified();
+            if self.open() == 0 {
+                return;
+            }
+            at_rest.await;
+        }
     }
 
     /// Counts by route, taken at one instant.
@@ -156,7 +169,9 @@ impl Drop for Ticket {
         let mut routes = self.accounts.routes.lock();
         routes.entry(Arc::clone(&self.route)).or_default().add(fate);
         drop(routes);
-        self.accounts.open.fetch_sub(1, Ordering::Relaxed);
+        if self.accounts.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.accounts.at_rest.notify_waiters();
+        }
     }
 }
 

@@ -228,8 +228,10 @@ impl Config {
                 self.mirror.rate
             ));
         }
-        if self.mirror.workers == 0 || self.mirror.capacity == 0 {
-            return invalid("mirror.workers and mirror.capacity must be at least 1".into());
+        if self.mirror.workers == 0 || self.mirror.capacity == 0 || self.mirror.threads == 0 {
+            return invalid(
+                "mirror.threads, mirror.workers and mirror.capacity must be at least 1".into(),
+            );
         }
         for route in &self.routes {
             route.validate().map_err(ConfigError::Invalid)?;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use http::StatusCode;
 use parity::{
     compare::{Comparison, Observation},
     exchange,
@@ -13,12 +14,24 @@ use parity::{
     verdict::RouteTest,
 };
 use parking_lot::Mutex;
-use prometheus::{HistogramOpts, HistogramVec};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
-use crate::stage::Side;
+use crate::{forward::failure::Failure, stage::Side};
 
 /// Divergences kept in memory for the admin port.
 const RECENT: usize = 500;
+
+const CONSTANT: &str = "names, buckets and labels are constants that prometheus accepts";
+
+fn class_of(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
 
 /// Two answers to the same request.
 #[derive(Debug, Clone)]
@@ -43,6 +56,8 @@ pub struct Findings {
     tests: Mutex<BTreeMap<Arc<str>, RouteTest>>,
     recent: Mutex<VecDeque<Arc<Found>>>,
     durations: HistogramVec,
+    answers: IntCounterVec,
+    failures: IntCounterVec,
 }
 
 impl Default for Findings {
@@ -57,8 +72,23 @@ impl Default for Findings {
         Self {
             tests: Mutex::default(),
             recent: Mutex::default(),
-            durations: HistogramVec::new(options, &["side", "route"])
-                .expect("name, buckets and labels are constants that prometheus accepts"),
+            durations: HistogramVec::new(options, &["side", "route"]).expect(CONSTANT),
+            answers: IntCounterVec::new(
+                Opts::new(
+                    "shadow_proxy_answers_total",
+                    "Answers given to users, by the side that gave them and class of status",
+                ),
+                &["side", "status"],
+            )
+            .expect(CONSTANT),
+            failures: IntCounterVec::new(
+                Opts::new(
+                    "shadow_proxy_upstream_errors_total",
+                    "Requests of users that a side could not answer, by class",
+                ),
+                &["side", "class"],
+            )
+            .expect(CONSTANT),
         }
     }
 }
@@ -69,6 +99,20 @@ impl Findings {
         self.durations
             .with_label_values(&[side.name(), route])
             .observe(took.as_secs_f64());
+    }
+
+    /// A side answered a user.
+    pub fn served(&self, side: Side, status: StatusCode) {
+        self.answers
+            .with_label_values(&[side.name(), class_of(status)])
+            .inc();
+    }
+
+    /// A side could not answer a user.
+    pub fn failed(&self, side: Side, failure: Failure) {
+        self.failures
+            .with_label_values(&[side.name(), failure.class()])
+            .inc();
     }
 
     /// A request the candidate was asked and did not answer.

@@ -64,6 +64,19 @@ impl Outbound {
         }
     }
 
+    /// A copy to send elsewhere, for requests without body that may be repeated.
+    pub fn repeatable(&self) -> Option<Self> {
+        if self.may_switch() {
+            return None;
+        }
+        Some(Self {
+            request: upstream::repeatable(&self.request)?,
+            raw_target: self.raw_target.clone(),
+            upgrade: None,
+            client_version: self.client_version,
+        })
+    }
+
     /// Whether the client asked for another protocol; such an exchange cannot be compared.
     pub fn may_switch(&self) -> bool {
         self.upgrade.is_some()

@@ -13,21 +13,76 @@ pub const OTHER_ROUTE: &str = "other-route";
 /// The endpoints of the scoring service (contract, table of endpoints), used when the
 /// configuration names no route: name, method, template, whether a request can write.
 const SCORER_ROUTES: [(&str, &str, &str, bool); 15] = [
-    ("v2-score", "GET", "/v2/stamps/{scorer_id}/score/{address}", true),
-    ("embed-score", "GET", "/internal/embed/score/{scorer_id}/{address}", true),
-    ("embed-stamps", "POST", "/internal/embed/stamps/{address}", true),
-    ("embed-validate-api-key", "GET", "/internal/embed/validate-api-key", true),
-    ("internal-score-v2", "GET", "/internal/score/v2/{scorer_id}/{address}", true),
+    (
+        "v2-score",
+        "GET",
+        "/v2/stamps/{scorer_id}/score/{address}",
+        true,
+    ),
+    (
+        "embed-score",
+        "GET",
+        "/internal/embed/score/{scorer_id}/{address}",
+        true,
+    ),
+    (
+        "embed-stamps",
+        "POST",
+        "/internal/embed/stamps/{address}",
+        true,
+    ),
+    (
+        "embed-validate-api-key",
+        "GET",
+        "/internal/embed/validate-api-key",
+        true,
+    ),
+    (
+        "internal-score-v2",
+        "GET",
+        "/internal/score/v2/{scorer_id}/{address}",
+        true,
+    ),
     ("embed-weights", "GET", "/internal/embed/weights", false),
     ("check-bans", "POST", "/internal/check-bans", false),
-    ("check-revocations", "POST", "/internal/check-revocations", false),
-    ("allow-list", "GET", "/internal/allow-list/{list}/{address}", false),
-    ("customization-credential", "GET", "/internal/customization/credential/{provider_id}", false),
+    (
+        "check-revocations",
+        "POST",
+        "/internal/check-revocations",
+        false,
+    ),
+    (
+        "allow-list",
+        "GET",
+        "/internal/allow-list/{list}/{address}",
+        false,
+    ),
+    (
+        "customization-credential",
+        "GET",
+        "/internal/customization/credential/{provider_id}",
+        false,
+    ),
     ("stake-gtc", "GET", "/internal/stake/gtc/{address}", false),
-    ("stake-legacy-gtc", "GET", "/internal/stake/legacy-gtc/{address}/{round_id}", false),
-    ("cgrants-statistics", "GET", "/internal/cgrants/contributor_statistics", false),
+    (
+        "stake-legacy-gtc",
+        "GET",
+        "/internal/stake/legacy-gtc/{address}/{round_id}",
+        false,
+    ),
+    (
+        "cgrants-statistics",
+        "GET",
+        "/internal/cgrants/contributor_statistics",
+        false,
+    ),
     ("ceramic-bulk", "POST", "/ceramic-cache/stamps/bulk", true),
-    ("ceramic-score", "GET", "/ceramic-cache/score/{address}", true),
+    (
+        "ceramic-score",
+        "GET",
+        "/ceramic-cache/score/{address}",
+        true,
+    ),
 ];
 
 /// The scoring service's endpoints as configuration.
@@ -274,7 +329,12 @@ mod tests {
             ("GET", "/v2/stamps/1/score/0xAB", "v2-score", Some("0xab")),
             ("get", "/v2/stamps/1/score/0xAB", "v2-score", Some("0xab")),
             ("GET", "/internal%2Fembed/weights", "embed-weights", None),
-            ("HEAD", "/internal/embed/weights", "embed-weights:other-method", None),
+            (
+                "HEAD",
+                "/internal/embed/weights",
+                "embed-weights:other-method",
+                None,
+            ),
             ("GET", "/internal/allow-list/a%2Fb/c", OTHER_ROUTE, None),
             ("GET", "/v2/stamps/1/score/", OTHER_ROUTE, None),
             ("GET", "/", OTHER_ROUTE, None),

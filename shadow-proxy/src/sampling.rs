@@ -16,7 +16,10 @@ pub fn position(purpose: Purpose, key: &str) -> f64 {
         Purpose::Mirror => b"mirror\0",
         Purpose::Canary => b"canary\0",
     };
-    let digest = Sha256::new().chain_update(salt).chain_update(key).finalize();
+    let digest = Sha256::new()
+        .chain_update(salt)
+        .chain_update(key)
+        .finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
     // 53 bits are what a double holds exactly.
@@ -42,8 +45,13 @@ mod tests {
     #[test]
     fn a_key_falls_in_the_same_place_in_every_build() {
         // Pinned: replicas of different versions must agree.
-        assert!((position(Purpose::Canary, "0xab") - position(Purpose::Canary, "0xab")).abs() == 0.0);
-        assert_ne!(position(Purpose::Canary, "0xab"), position(Purpose::Mirror, "0xab"));
+        assert!(
+            (position(Purpose::Canary, "0xab") - position(Purpose::Canary, "0xab")).abs() == 0.0
+        );
+        assert_ne!(
+            position(Purpose::Canary, "0xab"),
+            position(Purpose::Mirror, "0xab")
+        );
     }
 
     #[test]

@@ -1,53 +1,80 @@
 //! The path of one request.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering},
+};
 
-use http::{Request, Response, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use parking_lot::RwLock;
+use tokio::time::Instant;
 
 use crate::{
-    config::Config,
+    accounts::{Accounts, Fate, Ticket},
+    candidate::embedded::Embedded,
+    config::{Config, Sticky},
+    findings::Findings,
     forward::{
         Outbound,
-        body::{Body, ClientBody},
-        connect::BackendError,
+        body::{self, Body, ClientBody},
         failure::Failure,
         target,
         upstream::Upstream,
     },
     listener::{Answer, Client},
+    mirror::{Facts, Held, Mirror},
+    route::{self, Matched, Routes},
+    stage::{Side, Stage},
+    subjects::{Subjects, Watch},
+    tee::{RequestCapture, RequestHead, ResponseTee},
 };
+
+/// Asks for the candidate for one request, where that is configured.
+const USE_CANDIDATE: HeaderName = HeaderName::from_static("x-use-rust-scorer");
+
+/// Largest body the embedded candidate is given when it serves. The reference takes 2.5 MiB of
+/// announced length and any length of chunks (contract §1.6).
+const EMBEDDED_BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Everything that follows from one reading of the configuration.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) config: Config,
+    pub(crate) routes: Routes,
     pub(crate) reference: Arc<Upstream>,
+    /// Absent without a candidate.
+    pub(crate) candidate: Option<Serving>,
+    pub(crate) mirror: Option<Arc<Mirror>>,
 }
 
-impl Live {
-    /// # Errors
-    /// When a backend cannot be set up.
-    pub(crate) fn new(config: Config) -> Result<Self, BackendError> {
-        Ok(Self {
-            reference: Arc::new(Upstream::new(&config.reference, &config.limits)?),
-            config,
-        })
-    }
+/// A candidate that answers users.
+#[derive(Debug)]
+pub(crate) enum Serving {
+    Http(Arc<Upstream>),
+    Embedded(Embedded),
 }
 
 /// The proxy as its connections see it.
 #[derive(Debug)]
 pub(crate) struct Service {
     live: RwLock<Arc<Live>>,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) findings: Arc<Findings>,
+    pub(crate) stage: Arc<Stage>,
+    subjects: Arc<Subjects>,
 }
 
 impl Service {
-    pub(crate) fn new(live: Live) -> Self {
+    pub(crate) fn new(live: Live, findings: Arc<Findings>, stage: Arc<Stage>) -> Self {
         Self {
             live: RwLock::new(Arc::new(live)),
+            accounts: Arc::default(),
+            findings,
+            stage,
+            subjects: Arc::default(),
         }
     }
 
@@ -62,14 +89,34 @@ impl Service {
     }
 }
 
+/// What is decided about a request before anything is sent.
+#[derive(Debug)]
+struct Plan {
+    matched: Matched,
+    server: Side,
+    ticket: Ticket,
+    watch: Option<Watch>,
+    sticky_key: Option<String>,
+    /// Why the request is not mirrored whatever its route says.
+    not_mirrored: Option<&'static str>,
+    stage: u64,
+}
+
 impl Answer for Service {
     async fn answer(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Body> {
         let live = self.live();
-        match forward(&live, &client, request).await {
+        let raw_target = target::decode(request.uri().path());
+        let plan = self.plan(&live, &client, &request, raw_target.as_deref());
+        let server = plan.server;
+        match self
+            .exchange(&live, &client, request, raw_target, plan)
+            .await
+        {
             Ok(response) => response,
             Err(failure) => {
+                self.findings.failed(server, failure);
                 if failure.is_backend() {
-                    tracing::warn!(class = failure.class(), "the reference did not answer");
+                    tracing::warn!(side = server.name(), class = failure.class(), "no answer");
                 }
                 failure.response()
             }
@@ -77,34 +124,209 @@ impl Answer for Service {
     }
 }
 
-async fn forward(
-    live: &Live,
-    client: &Client,
-    request: Request<Incoming>,
+impl Service {
+    fn plan(
+        &self,
+        live: &Live,
+        client: &Client,
+        request: &Request<Incoming>,
+        raw_target: Option<&[u8]>,
+    ) -> Plan {
+        let raw_path;
+        let path = match raw_target {
+            Some(raw) => {
+                raw_path = String::from_utf8_lossy(raw);
+                raw_path.split('?').next().unwrap_or_default()
+            }
+            None => request.uri().path(),
+        };
+        let matched = live.routes.find(request.method(), path);
+        let subject = route::subject(&matched, request.headers());
+        let sticky_key = sticky_key(
+            live,
+            subject.as_deref(),
+            request.headers(),
+            client.address.ip(),
+        );
+        let stage = self.stage.number();
+        let standing = self.stage.standing();
+        let server = match &live.candidate {
+            None => Side::Reference,
+            Some(_) if live.config.stage.honour_header && asks_for_candidate(request.headers()) => {
+                Side::Candidate
+            }
+            Some(_) => standing.server(sticky_key.as_deref()),
+        };
+        let not_mirrored = match &live.mirror {
+            None => Some("no_candidate"),
+            Some(_) if !standing.mirrors(server) => Some("stage"),
+            Some(_) => None,
+        };
+        Plan {
+            ticket: self.accounts.ticket(Arc::clone(&matched.route.name)),
+            watch: subject
+                .filter(|_| live.mirror.is_some())
+                .map(|subject| self.subjects.watch(subject, matched.route.mutates)),
+            matched,
+            server,
+            sticky_key,
+            not_mirrored,
+            stage,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        live: &Live,
+        client: &Client,
+        request: Request<Incoming>,
+        raw_target: Option<Bytes>,
+        plan: Plan,
+    ) -> Result<Response<Body>, Failure> {
+        let limits = &live.config.limits;
+        if limits.request_body.0 > 0 && announced_length(&request) > limits.request_body.0 {
+            plan.ticket.settle(Fate::Declined("client_body_too_large"));
+            return Err(Failure::ClientBodyTooLarge);
+        }
+        let request = request.map(|body| {
+            ClientBody::new(body, limits.body_idle_timeout.0, limits.request_body.0).boxed_unsync()
+        });
+        let mut outbound = Outbound::new(
+            request,
+            raw_target,
+            client.address.ip(),
+            live.config.forwarded.mode,
+        );
+        if outbound.may_switch() {
+            // From here on the bytes of this connection may be no HTTP.
+            client.switched.store(true, Ordering::Release);
+        }
+        let (server, route) = (plan.server, Arc::clone(&plan.matched.route.name));
+        let held = hold(live, plan, &outbound);
+        let tapped = held.map(|held| {
+            let head = RequestHead::of(&outbound);
+            let cap = live.mirror.as_ref().map_or(0, |mirror| mirror.body_cap());
+            let capture = RequestCapture::tap(&mut outbound.request, cap);
+            (held, head, capture)
+        });
+        let begun = Instant::now();
+        let answer = match (server, &live.candidate) {
+            (Side::Candidate, Some(candidate)) => {
+                serve_by_candidate(live, candidate, outbound, client.address.ip()).await
+            }
+            _ => by_upstream(&live.reference, outbound).await,
+        };
+        let response = match answer {
+            Ok(response) => response,
+            Err(failure) => {
+                if let Some((held, ..)) = tapped {
+                    held.settle(Fate::NotComparable(failure.class()));
+                }
+                return Err(failure);
+            }
+        };
+        self.findings.asked(server, &route, begun.elapsed());
+        self.findings.served(server, response.status());
+        Ok(match (tapped, &live.mirror) {
+            (Some((held, head, capture)), Some(mirror)) => {
+                ResponseTee::tap(response, mirror, held, head, capture).map(Body::new)
+            }
+            _ => response,
+        })
+    }
+}
+
+/// Takes a place in the mirror, or settles what becomes of the request instead.
+fn hold(live: &Live, plan: Plan, outbound: &Outbound) -> Option<Held> {
+    let facts = Facts {
+        route: &plan.matched.route,
+        method: outbound.request.method(),
+        sticky_key: plan.sticky_key.as_deref(),
+        may_switch: outbound.may_switch(),
+        server: plan.server,
+        stage: plan.stage,
+    };
+    match (&live.mirror, plan.not_mirrored) {
+        (Some(mirror), None) => mirror.hold(&facts, plan.ticket, plan.watch),
+        (_, reason) => {
+            let reason = reason.unwrap_or("no_candidate");
+            plan.ticket.settle(Fate::Declined(reason));
+            None
+        }
+    }
+}
+
+async fn by_upstream(
+    upstream: &Arc<Upstream>,
+    outbound: Outbound,
 ) -> Result<Response<Body>, Failure> {
-    let limits = &live.config.limits;
-    let raw_target = target::decode(request.uri().path());
-    if limits.request_body.0 > 0 && announced_length(&request) > limits.request_body.0 {
-        return Err(Failure::ClientBodyTooLarge);
-    }
-    let request = request.map(|body| {
-        ClientBody::new(body, limits.body_idle_timeout.0, limits.request_body.0).boxed_unsync()
-    });
-    let outbound = Outbound::new(
-        request,
-        raw_target,
-        client.address.ip(),
-        live.config.forwarded.mode,
-    );
-    if outbound.may_switch() {
-        // From here on the bytes of this connection may be no HTTP.
-        client.switched.store(true, Ordering::Release);
-    }
-    let response = outbound.send(&live.reference).await?;
+    let response = outbound.send(upstream).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(response.map(|_| crate::forward::body::empty()));
+        return Ok(response.map(|_| body::empty()));
     }
     Ok(response.map(BodyExt::boxed_unsync))
+}
+
+/// The candidate answers a user. Where it cannot be reached at all and the request has no body,
+/// the reference answers instead: nothing has been done with the request yet.
+async fn serve_by_candidate(
+    live: &Live,
+    candidate: &Serving,
+    outbound: Outbound,
+    client: IpAddr,
+) -> Result<Response<Body>, Failure> {
+    match candidate {
+        Serving::Embedded(scorer) => by_embedded(scorer, outbound).await,
+        Serving::Http(upstream) => {
+            let spare = outbound.repeatable();
+            match by_upstream(upstream, outbound).await {
+                Err(failure) if failure.is_before_sending() => match spare {
+                    Some(spare) => {
+                        tracing::warn!(class = failure.class(), %client, "the reference steps in");
+                        by_upstream(&live.reference, spare).await
+                    }
+                    None => Err(failure),
+                },
+                answer => answer,
+            }
+        }
+    }
+}
+
+async fn by_embedded(scorer: &Embedded, outbound: Outbound) -> Result<Response<Body>, Failure> {
+    let head = RequestHead::of(&outbound);
+    let body = body::collect(outbound.request.into_body(), EMBEDDED_BODY_LIMIT)
+        .await
+        .map_err(|error| Failure::of_collecting(&error))?;
+    let reply = scorer.serve(&head, body).await.response;
+    let mut response = Response::new(body::full(reply.body));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).map_err(|_| Failure::InvalidResponse)?;
+    for (name, value) in reply.headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_bytes(&value);
+        if let (Ok(name), Ok(value)) = (name, value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Ok(response)
+}
+
+fn asks_for_candidate(headers: &HeaderMap) -> bool {
+    headers
+        .get(USE_CANDIDATE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+fn sticky_key(
+    live: &Live,
+    subject: Option<&str>,
+    headers: &HeaderMap,
+    client: IpAddr,
+) -> Option<String> {
+    live.candidate.as_ref()?;
+    let sticky: Sticky = live.config.mirror.sticky;
+    route::sticky_key(sticky, subject, headers, client)
 }
 
 /// Length the client announced, 0 when it did not.

@@ -99,7 +99,10 @@ mod tests {
         let mut first = subjects.watch("a".into(), true);
         let reader = subjects.watch("a".into(), false);
         let elsewhere = subjects.watch("b".into(), true);
-        assert!(!first.is_disturbed(), "its own write and a read do not count");
+        assert!(
+            !first.is_disturbed(),
+            "its own write and a read do not count"
+        );
         assert!(reader.is_disturbed(), "a write was open when it began");
         assert!(!elsewhere.is_disturbed());
         first.written();
@@ -113,7 +116,9 @@ mod tests {
     #[test]
     fn nothing_is_remembered_of_subjects_nobody_watches() {
         let subjects = Arc::new(Subjects::default());
-        let watches: Vec<_> = (0..10).map(|n| subjects.watch(format!("{}", n % 3), true)).collect();
+        let watches: Vec<_> = (0..10)
+            .map(|n| subjects.watch(format!("{}", n % 3), true))
+            .collect();
         drop(watches);
         assert!(subjects.0.lock().is_empty());
     }

@@ -18,76 +18,93 @@ pub enum BreakerState {
     Open,
 }
 
-#[derive(Debug)]
-enum Inner {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Position {
     Closed { failures: u32 },
     Open { until: Instant },
     Trying,
 }
 
-/// Opens after a number of failures in a row; after a pause lets one request try.
+/// The breaker without a clock: opens after a number of failures in a row; after a pause lets one
+/// request try.
 #[derive(Debug)]
-pub struct Breaker {
+struct Machine {
     failures: u32,
     pause: Duration,
-    inner: Mutex<Inner>,
+    position: Position,
 }
 
-impl Breaker {
-    pub fn new(config: &BreakerConfig) -> Self {
+impl Machine {
+    fn new(config: &BreakerConfig) -> Self {
         Self {
             failures: config.failures.max(1),
             pause: config.pause.0,
-            inner: Mutex::new(Inner::Closed { failures: 0 }),
+            position: Position::Closed { failures: 0 },
         }
     }
 
+    fn is_refusing(&self, now: Instant) -> bool {
+        match self.position {
+            Position::Closed { .. } => false,
+            Position::Open { until } => now < until,
+            Position::Trying => true,
+        }
+    }
+
+    fn pass(&mut self, now: Instant) -> bool {
+        let passes = !self.is_refusing(now);
+        if passes && matches!(self.position, Position::Open { .. }) {
+            self.position = Position::Trying;
+        }
+        passes
+    }
+
+    fn record(&mut self, answered: bool, now: Instant) {
+        self.position = match self.position {
+            _ if answered => Position::Closed { failures: 0 },
+            Position::Closed { failures } if failures + 1 < self.failures => Position::Closed {
+                failures: failures + 1,
+            },
+            Position::Closed { .. } | Position::Trying => Position::Open {
+                until: now + self.pause,
+            },
+            // A request from before it opened failed late: the pause is not prolonged.
+            Position::Open { until } => Position::Open { until },
+        };
+    }
+}
+
+/// Opens after a number of failures in a row; after a pause lets one request try.
+#[derive(Debug)]
+pub struct Breaker(Mutex<Machine>);
+
+impl Breaker {
+    pub fn new(config: &BreakerConfig) -> Self {
+        Self(Mutex::new(Machine::new(config)))
+    }
+
     pub fn state(&self) -> BreakerState {
-        match *self.inner.lock() {
-            Inner::Closed { .. } => BreakerState::Closed,
-            Inner::Open { .. } => BreakerState::Open,
-            Inner::Trying => BreakerState::HalfOpen,
+        match self.0.lock().position {
+            Position::Closed { .. } => BreakerState::Closed,
+            Position::Open { .. } => BreakerState::Open,
+            Position::Trying => BreakerState::HalfOpen,
         }
     }
 
     /// Whether asking would be refused now; asks for nothing.
     pub fn is_refusing(&self) -> bool {
-        match *self.inner.lock() {
-            Inner::Closed { .. } => false,
-            Inner::Open { until } => Instant::now() < until,
-            Inner::Trying => true,
-        }
+        self.0.lock().is_refusing(Instant::now())
     }
 
     /// Permission to ask the candidate once. `None`: it is left alone for now. A pass that is
     /// dropped without a word counts as a failure.
     pub fn pass(&self) -> Option<Pass<'_>> {
-        let mut inner = self.inner.lock();
-        match *inner {
-            Inner::Closed { .. } => {}
-            Inner::Open { until } if Instant::now() >= until => *inner = Inner::Trying,
-            Inner::Open { .. } | Inner::Trying => return None,
-        }
-        Some(Pass {
+        let passes = self.0.lock().pass(Instant::now());
+        // Made only when it is given: a pass that is dropped is a failure.
+        passes.then(|| Pass {
             breaker: self,
             answered: false,
         })
-    }
-
-    fn record(&self, answered: bool) {
-        let mut inner = self.inner.lock();
-        let open = || Inner::Open {
-            until: Instant::now() + self.pause,
-        };
-        *inner = match (&*inner, answered) {
-            (_, true) => Inner::Closed { failures: 0 },
-            (Inner::Closed { failures }, false) if failures + 1 < self.failures => Inner::Closed {
-                failures: failures + 1,
-            },
-            (Inner::Closed { .. } | Inner::Trying, false) => open(),
-            // A request from before it opened failed late: the pause is not prolonged.
-            (Inner::Open { until }, false) => Inner::Open { until: *until },
-        };
     }
 }
 
@@ -107,7 +124,7 @@ impl Pass<'_> {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        self.breaker.record(self.answered);
+        self.breaker.0.lock().record(self.answered, Instant::now());
     }
 }
 
@@ -116,44 +133,40 @@ mod tests {
     use super::*;
     use crate::config::units::Span;
 
-    fn breaker() -> Breaker {
-        Breaker::new(&BreakerConfig {
+    fn machine() -> Machine {
+        Machine::new(&BreakerConfig {
             failures: 3,
             pause: Span::secs(5),
         })
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn failures_in_a_row_open_it_and_an_answer_between_starts_the_count_again() {
-        let breaker = breaker();
-        for _ in 0..2 {
-            drop(breaker.pass().unwrap());
+    #[test]
+    fn failures_in_a_row_open_it_and_an_answer_between_starts_the_count_again() {
+        let (mut machine, now) = (machine(), Instant::now());
+        for answered in [false, false, true, false, false] {
+            assert!(machine.pass(now));
+            machine.record(answered, now);
         }
-        breaker.pass().unwrap().answered();
-        for _ in 0..2 {
-            drop(breaker.pass().unwrap());
-        }
-        assert_eq!(breaker.state(), BreakerState::Closed);
-        drop(breaker.pass().unwrap());
-        assert_eq!(breaker.state(), BreakerState::Open);
-        assert!(breaker.pass().is_none());
-        assert!(breaker.is_refusing());
+        assert_eq!(machine.position, Position::Closed { failures: 2 });
+        machine.record(false, now);
+        assert!(machine.is_refusing(now));
+        assert!(!machine.pass(now));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn after_the_pause_one_request_decides() {
-        let breaker = breaker();
+    #[test]
+    fn after_the_pause_one_request_decides() {
+        let (mut machine, now) = (machine(), Instant::now());
         for _ in 0..3 {
-            drop(breaker.pass().unwrap());
+            machine.record(false, now);
         }
-        tokio::time::advance(Duration::from_secs(5)).await;
-        assert!(!breaker.is_refusing());
-        let trial = breaker.pass().unwrap();
-        assert!(breaker.pass().is_none(), "only one may try");
-        drop(trial);
-        assert_eq!(breaker.state(), BreakerState::Open);
-        tokio::time::advance(Duration::from_secs(5)).await;
-        breaker.pass().unwrap().answered();
-        assert_eq!(breaker.state(), BreakerState::Closed);
+        let later = now + Duration::from_secs(5);
+        assert!(machine.pass(later));
+        assert!(!machine.pass(later), "only one may try");
+        machine.record(false, later);
+        assert!(!machine.pass(later));
+        let much_later = later + Duration::from_secs(5);
+        assert!(machine.pass(much_later));
+        machine.record(true, much_later);
+        assert!(machine.pass(much_later) && machine.pass(much_later));
     }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Request;
-use http_body_util::BodyExt;
 use parity::{compare::Observation, exchange};
 
 use super::AskError;
 use crate::{
-    forward::{body, upstream::Upstream},
+    forward::{
+        body::{self, CollectError},
+        upstream::Upstream,
+    },
     tee::RequestHead,
 };
 
@@ -40,23 +42,19 @@ impl HttpBackend {
             .exchange(request, head.raw_target.clone())
             .await
             .map_err(|failure| AskError::Failed(failure.class()))?;
-        let (mut parts, mut body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         crate::forward::headers::strip_hop_by_hop(&mut parts.headers);
-        let mut collected = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| AskError::Failed("answer_broken_off"))?;
-            if let Some(data) = frame.data_ref() {
-                if collected.len() + data.len() > self.cap {
-                    return Err(AskError::TooLarge);
-                }
-                collected.extend_from_slice(data);
-            }
-        }
+        let body = body::collect(body, self.cap)
+            .await
+            .map_err(|error| match error {
+                CollectError::TooLarge(_) => AskError::TooLarge,
+                CollectError::Broken(_) => AskError::Failed("answer_broken_off"),
+            })?;
         Ok(Observation {
             response: exchange::Response {
                 status: parts.status.as_u16(),
                 headers: crate::tee::headers_of(&parts.headers),
-                body: collected.freeze(),
+                body,
             },
             effects: None,
         })

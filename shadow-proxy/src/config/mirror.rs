@@ -24,6 +24,8 @@ pub struct MirrorConfig {
     /// Share of requests to mirror, 0.0 to 1.0.
     pub rate: f64,
     pub sticky: Sticky,
+    /// Threads of the mirror, apart from those that serve. Fixed at start.
+    pub threads: usize,
     /// Requests the candidate is asked at one time.
     pub workers: usize,
     /// Exchanges held at one time, from the first byte to the verdict; more are dropped.
@@ -40,6 +42,7 @@ impl Default for MirrorConfig {
         Self {
             rate: 1.0,
             sticky: Sticky::default(),
+            threads: 1,
             workers: 8,
             capacity: 512,
             body_cap: Size::kib(256),

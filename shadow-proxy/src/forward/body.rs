@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use tokio::time::{Instant, Sleep};
@@ -27,6 +27,36 @@ pub fn full(bytes: Bytes) -> Body {
     Full::new(bytes)
         .map_err(|never| match never {})
         .boxed_unsync()
+}
+
+/// Why a body could not be held as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    #[error("the body is longer than {0} bytes")]
+    TooLarge(usize),
+    #[error("the body broke off: {0}")]
+    Broken(BodyError),
+}
+
+/// Reads a body to its end, up to `cap` bytes.
+///
+/// # Errors
+/// When it is longer, or breaks off.
+pub async fn collect<B>(mut body: B, cap: usize) -> Result<Bytes, CollectError>
+where
+    B: HttpBody<Data = Bytes, Error = BodyError> + Unpin,
+{
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(CollectError::Broken)?;
+        if let Some(data) = frame.data_ref() {
+            if collected.len() + data.len() > cap {
+                return Err(CollectError::TooLarge(cap));
+            }
+            collected.extend_from_slice(data);
+        }
+    }
+    Ok(collected.freeze())
 }
 
 /// The client stopped sending, or sent something that is no body.

@@ -5,7 +5,7 @@ use std::error::Error;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use super::body::{self, Body, ClientBodyError};
+use super::body::{self, Body, ClientBodyError, CollectError};
 
 /// Header on every response that the proxy wrote itself.
 pub const ERROR_HEADER: &str = "x-shadow-proxy-error";
@@ -114,14 +114,36 @@ impl Failure {
         response
     }
 
+    /// Whether not a byte of the request can have reached the backend.
+    pub const fn is_before_sending(self) -> bool {
+        matches!(
+            self,
+            Self::Resolve | Self::Connect | Self::ConnectTimeout | Self::Tls | Self::Saturated
+        )
+    }
+
+    /// Class of an error while a client's body was read here.
+    pub fn of_collecting(error: &CollectError) -> Self {
+        match error {
+            CollectError::TooLarge(_) => Self::ClientBodyTooLarge,
+            CollectError::Broken(cause) => {
+                find::<ClientBodyError>(&**cause).map_or(Self::ClientGone, Self::of_client_body)
+            }
+        }
+    }
+
+    fn of_client_body(error: &ClientBodyError) -> Self {
+        match error {
+            ClientBodyError::Idle(_) => Self::ClientBodyTimeout,
+            ClientBodyError::TooLarge(_) => Self::ClientBodyTooLarge,
+            ClientBodyError::Broken(_) | ClientBodyError::NotWanted => Self::ClientGone,
+        }
+    }
+
     /// Class of an error while a request was on its way to the backend.
     pub fn of_exchange(error: &hyper::Error) -> Self {
         if let Some(body) = find::<ClientBodyError>(error) {
-            return match body {
-                ClientBodyError::Idle(_) => Self::ClientBodyTimeout,
-                ClientBodyError::TooLarge(_) => Self::ClientBodyTooLarge,
-                ClientBodyError::Broken(_) | ClientBodyError::NotWanted => Self::ClientGone,
-            };
+            return Self::of_client_body(body);
         }
         if error.is_parse() {
             Self::InvalidResponse

@@ -321,7 +321,7 @@ fn is_closed(error: &hyper::Error) -> bool {
 }
 
 /// A copy to send again, for requests that may be repeated (RFC 9110 §9.2.2) and have no body.
-fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
+pub(super) fn repeatable(request: &Request<Body>) -> Option<Request<Body>> {
     let safe = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS

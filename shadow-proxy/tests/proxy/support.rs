@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use parity::accounting::Accounting;
 use parking_lot::Mutex;
+use shadow_proxy::{Config, Handle, config::CandidateConfig};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -56,6 +58,23 @@ impl Backend {
             }
         });
         Self { address, arrived }
+    }
+
+    /// A backend that does what `handle` does with each connection, and logs nothing.
+    pub(crate) async fn handling<F: Future<Output = ()> + Send + 'static>(
+        handle: impl Fn(TcpStream) -> F + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(handle(stream));
+            }
+        });
+        Self {
+            address,
+            arrived: Arc::default(),
+        }
     }
 
     /// A backend that always gives the same answer.
@@ -157,4 +176,29 @@ pub(crate) async fn raw(address: SocketAddr, request: &[u8]) -> Vec<u8> {
 /// [`raw`] as text.
 pub(crate) async fn raw_text(address: SocketAddr, request: &str) -> String {
     String::from_utf8(raw(address, request.as_bytes()).await).unwrap()
+}
+
+/// A configuration with an HTTP candidate; nothing is written to disk.
+pub(crate) fn shadowing(reference: &Backend, candidate: &Backend) -> Config {
+    let mut config = Config::forwarding_to(&reference.url());
+    config.candidate = Some(CandidateConfig::Http(shadow_proxy::config::Backend::new(
+        &candidate.url(),
+    )));
+    config
+}
+
+/// Sends one GET on a connection of its own.
+pub(crate) async fn get(address: SocketAddr, target: &str) -> String {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    raw_text(address, &request).await
+}
+
+/// Waits until no fate is open.
+pub(crate) async fn settled(proxy: &Handle) -> Accounting {
+    timeout(PATIENCE, proxy.accounts().settled())
+        .await
+        .expect("every request should have been settled");
+    let stats = proxy.stats();
+    assert!(stats.is_balanced(), "{stats:?}");
+    stats
 }

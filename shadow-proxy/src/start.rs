@@ -1,0 +1,290 @@
+//! Puts the parts together, and takes them apart again.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use parity::{
+    accounting::Accounting,
+    rules::{Rules, RulesError},
+};
+use tokio::{net::TcpListener, runtime::Runtime, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    candidate::{
+        Candidate,
+        embedded::{Embedded, Scorer},
+        http::HttpBackend,
+    },
+    config::{CandidateConfig, Config, ConfigError},
+    findings::Findings,
+    forward::{connect::BackendError, upstream::Upstream},
+    judge::{ByRules, Judge},
+    listener,
+    mirror::Mirror,
+    route::Routes,
+    serve::{Live, Service, Serving},
+    stage::Stage,
+};
+
+/// Why the proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("cannot use the rules: {0}")]
+    Rules(#[from] RulesError),
+    #[error("cannot start the mirror's threads: {0}")]
+    Threads(#[source] std::io::Error),
+    #[error("the configuration asks for the embedded scorer, but none was given")]
+    NoScorer,
+}
+
+/// What the configuration cannot say.
+#[derive(Clone, Default)]
+pub struct Parts {
+    /// Compares the answers instead of the configured rules.
+    pub judge: Option<Arc<dyn Judge>>,
+    /// Required by `candidate.kind = "embedded"`.
+    pub scorer: Option<Arc<dyn Scorer>>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("judge", &self.judge.is_some())
+            .field("scorer", &self.scorer.is_some())
+            .finish()
+    }
+}
+
+/// The proxy, to be started.
+#[derive(Debug)]
+pub struct Proxy;
+
+impl Proxy {
+    /// Validates the configuration, opens the ports and serves until the handle is shut down.
+    ///
+    /// # Errors
+    /// When the configuration contradicts itself, a backend cannot be set up, or a port is taken.
+    pub async fn start(config: Config) -> Result<Handle, StartError> {
+        Self::start_with(config, Parts::default()).await
+    }
+
+    /// [`Proxy::start`] with parts that the configuration cannot describe.
+    ///
+    /// # Errors
+    /// As [`Proxy::start`].
+    pub async fn start_with(config: Config, parts: Parts) -> Result<Handle, StartError> {
+        config.validate()?;
+        let listener = listen(config.listen.address).await?;
+        let admin = listen(config.admin.address).await?;
+        let addresses = (local(&listener)?, local(&admin)?);
+        let (limits, drain) = (config.limits.clone(), config.listen.drain);
+        let shared = Shared {
+            runtime: mirror_runtime(config.mirror.threads)?,
+            findings: Arc::default(),
+            stage: Arc::new(Stage::new(&config.stage)),
+            parts,
+        };
+        let live = shared.live(config)?;
+        let service = Arc::new(Service::new(
+            live,
+            Arc::clone(&shared.findings),
+            Arc::clone(&shared.stage),
+        ));
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(listener::run(
+            listener,
+            Arc::clone(&service),
+            limits,
+            drain,
+            stop.clone(),
+        ));
+        drop(admin);
+        Ok(Handle {
+            address: addresses.0,
+            admin_address: addresses.1,
+            service,
+            serving,
+            stop,
+            shared,
+        })
+    }
+}
+
+/// What outlives a reading of the configuration.
+#[derive(Debug)]
+struct Shared {
+    /// The mirror's own threads: nothing it computes can keep the primary path waiting for a turn.
+    runtime: MirrorRuntime,
+    findings: Arc<Findings>,
+    stage: Arc<Stage>,
+    parts: Parts,
+}
+
+impl Shared {
+    fn judge(&self, config: &Config) -> Result<Arc<dyn Judge>, StartError> {
+        Ok(match (&self.parts.judge, &config.rules) {
+            (Some(judge), _) => Arc::clone(judge),
+            (None, Some(path)) => Arc::new(ByRules::new(Rules::read(path)?)),
+            (None, None) => Arc::new(ByRules::new(Rules::none())),
+        })
+    }
+
+    fn live(&self, config: Config) -> Result<Live, StartError> {
+        let limits = &config.limits;
+        let upstream = |backend| Upstream::new(backend, limits).map(Arc::new);
+        let cap = config.mirror.body_cap.bytes();
+        let (serving, candidate) = match &config.candidate {
+            None => (None, None),
+            Some(CandidateConfig::Http(backend)) => (
+                Some(Serving::Http(upstream(backend)?)),
+                Some(Candidate::Http(HttpBackend::new(upstream(backend)?, cap))),
+            ),
+            Some(CandidateConfig::Embedded(_)) => {
+                let scorer = self.parts.scorer.clone().ok_or(StartError::NoScorer)?;
+                let scorer = Embedded::new(scorer);
+                (
+                    Some(Serving::Embedded(scorer.clone())),
+                    Some(Candidate::Embedded(scorer)),
+                )
+            }
+        };
+        let mirror = match candidate {
+            None => None,
+            Some(candidate) => {
+                let reference = HttpBackend::new(upstream(&config.reference)?, cap);
+                let _entered = self.runtime.0.as_ref().map(Runtime::enter);
+                Some(Mirror::start(
+                    config.mirror.clone(),
+                    candidate,
+                    Candidate::Http(reference),
+                    self.judge(&config)?,
+                    Arc::clone(&self.findings),
+                    Arc::clone(&self.stage),
+                ))
+            }
+        };
+        Ok(Live {
+            routes: Routes::new(&config.routes),
+            reference: upstream(&config.reference)?,
+            candidate: serving,
+            mirror,
+            config,
+        })
+    }
+}
+
+/// A runtime that may be dropped anywhere.
+#[derive(Debug)]
+struct MirrorRuntime(Option<Runtime>);
+
+impl Drop for MirrorRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn mirror_runtime(threads: usize) -> Result<MirrorRuntime, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("mirror")
+        .enable_all()
+        .build()
+        .map(|runtime| MirrorRuntime(Some(runtime)))
+        .map_err(StartError::Threads)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|source| StartError::Listen {
+        address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        source,
+    })
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct Handle {
+    address: SocketAddr,
+    admin_address: SocketAddr,
+    service: Arc<Service>,
+    serving: JoinHandle<()>,
+    stop: CancellationToken,
+    shared: Shared,
+}
+
+impl Handle {
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where operators connect.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// What became of the requests so far.
+    pub fn stats(&self) -> Accounting {
+        self.service.accounts.totals()
+    }
+
+    /// Requests whose fate is open.
+    pub fn open(&self) -> i64 {
+        self.service.accounts.open()
+    }
+
+    /// Exchanges that the mirror holds now.
+    pub fn held(&self) -> usize {
+        let live = self.service.live();
+        live.mirror.as_ref().map_or(0, |mirror| mirror.held())
+    }
+
+    /// What the comparisons found.
+    pub fn findings(&self) -> &Arc<Findings> {
+        &self.shared.findings
+    }
+
+    /// The cutover ladder.
+    pub fn stage(&self) -> &Arc<Stage> {
+        &self.shared.stage
+    }
+
+    /// Counts by route and reason.
+    pub fn accounts(&self) -> &Arc<crate::accounts::Accounts> {
+        &self.service.accounts
+    }
+
+    /// Puts a new configuration in force without closing a connection. Ports and the number of
+    /// the mirror's threads stay as they were.
+    ///
+    /// # Errors
+    /// When it contradicts itself or a backend cannot be set up; the old one stays in force.
+    pub fn reload(&self, config: Config) -> Result<(), StartError> {
+        config.validate()?;
+        self.service.replace(self.shared.live(config)?);
+        Ok(())
+    }
+
+    /// Accepts no more, lets open exchanges finish, and returns.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        // The task only ends by returning; a panic in it has been reported already.
+        let _ = self.serving.await;
+    }
+}
