@@ -7,9 +7,9 @@ use super::{PyStr, Value};
 
 /// A Python dict as JSON makes it: string keys, each once, in the order of their first insertion.
 ///
-/// Equality ignores the order, as in Python.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Dict(IndexMap<PyStr, Value>);
+/// Equality ignores the order, as in Python. The map is boxed to keep lists of other values small.
+#[derive(Debug, Default)]
+pub struct Dict(Box<IndexMap<PyStr, Value>>);
 
 impl Dict {
     /// `{}`
@@ -79,14 +79,38 @@ impl Dict {
     }
 }
 
+// Loops by hand: what is derived takes several times the stack per level of nesting.
+
+impl Clone for Dict {
+    fn clone(&self) -> Self {
+        let mut members = IndexMap::with_capacity(self.len());
+        for (key, value) in self {
+            members.insert(key.clone(), value.clone());
+        }
+        Dict(Box::new(members))
+    }
+}
+
+impl PartialEq for Dict {
+    fn eq(&self, other: &Self) -> bool {
+        if self.len() != other.len() {
+            return false;
+        }
+        for (key, value) in self {
+            if other.get_py(key) != Some(value) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
 impl<K: Into<PyStr>, V: Into<Value>> FromIterator<(K, V)> for Dict {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(items: I) -> Self {
-        Dict(
-            items
-                .into_iter()
-                .map(|(key, value)| (key.into(), value.into()))
-                .collect(),
-        )
+        let members = items
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.into()));
+        Dict(Box::new(members.collect()))
     }
 }
 

@@ -41,13 +41,37 @@ pub fn to_text(value: &Value) -> Result<String, JsonbError> {
 ///
 /// If PostgreSQL refuses the value.
 pub fn normalise(value: &Value) -> Result<Value, JsonbError> {
-    Ok(match value {
-        Value::None | Value::Bool(_) | Value::Int(_) => value.clone(),
-        Value::Float(number) => normalise_float(*number)?,
-        Value::Str(text) => Value::Str(normalise_string(text)?.into()),
-        Value::List(items) => Value::List(items.iter().map(normalise).collect::<Result<_, _>>()?),
-        Value::Dict(dict) => Value::Dict(normalise_dict(dict)?),
-    })
+    let mut stored = value.clone();
+    normalise_in_place(&mut stored)?;
+    Ok(stored)
+}
+
+/// In place, because that needs the least stack per level of nesting.
+fn normalise_in_place(value: &mut Value) -> Result<(), JsonbError> {
+    match value {
+        Value::List(items) => {
+            for item in items {
+                normalise_in_place(item)?;
+            }
+            Ok(())
+        }
+        Value::Dict(dict) => {
+            for (_, member) in &mut *dict {
+                normalise_in_place(member)?;
+            }
+            reorder(dict)
+        }
+        leaf => normalise_leaf(leaf),
+    }
+}
+
+fn normalise_leaf(value: &mut Value) -> Result<(), JsonbError> {
+    match value {
+        Value::Float(number) => *value = normalise_float(*number)?,
+        Value::Str(text) => *value = Value::Str(normalise_string(text)?.into()),
+        Value::None | Value::Bool(_) | Value::Int(_) | Value::List(_) | Value::Dict(_) => {}
+    }
+    Ok(())
 }
 
 /// How PostgreSQL prints a normalised value: spaced like `json.dumps`, but no exponents and
@@ -131,16 +155,17 @@ fn join_pairs(points: &[u32]) -> Result<String, JsonbError> {
     Ok(text)
 }
 
-fn normalise_dict(dict: &Dict) -> Result<Dict, JsonbError> {
-    let mut members = dict
-        .iter()
-        .map(|(key, value)| Ok((normalise_string(key)?, normalise(value)?)))
+fn reorder(dict: &mut Dict) -> Result<(), JsonbError> {
+    let mut members = std::mem::take(dict)
+        .into_iter()
+        .map(|(key, member)| Ok((normalise_string(&key)?, member)))
         .collect::<Result<Vec<_>, JsonbError>>()?;
     // A stable sort keeps equal keys in order, so that the last one wins when they are collected.
     members.sort_by(|(left, _), (right, _)| {
         (left.len(), left.as_bytes()).cmp(&(right.len(), right.as_bytes()))
     });
-    Ok(members.into_iter().collect())
+    *dict = members.into_iter().collect();
+    Ok(())
 }
 
 #[cfg(test)]
