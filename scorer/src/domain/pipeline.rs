@@ -13,7 +13,7 @@ use super::{
     score_object::{ScoreObject, stamp_score},
     snapshot::{ScoreColumns, Scorer, Snapshot},
     stamp::latest_per_provider,
-    validate::valid_stamps,
+    validate::{ProofVerifier, valid_stamps},
     weights::Weights,
 };
 use crate::python::{Dict, Value, datetime::DateTime, decimal::Decimal};
@@ -22,8 +22,7 @@ use crate::python::{Dict, Value, datetime::DateTime, decimal::Decimal};
 pub struct Circumstances<'a> {
     pub rules: &'a Rules,
     pub now: Instant<Utc>,
-    /// Checks the signature of a credential.
-    pub verify: &'a (dyn Fn(&Value) -> bool + Sync),
+    pub verifier: &'a dyn ProofVerifier,
     /// Whether the response shows human points.
     pub show_points: bool,
     /// Other requests have won the links in every round: saving them fails, as the Python service
@@ -128,7 +127,7 @@ fn update_score(
     let Circumstances { rules, now, .. } = *circumstances;
     let community = &snapshot.community;
     let rows = latest_per_provider(&snapshot.cached_stamps)?;
-    let stamps = valid_stamps(&rows, &plan.address, rules, now, circumstances.verify)?;
+    let stamps = valid_stamps(&rows, &plan.address, rules, now, circumstances.verifier)?;
     if circumstances.contended {
         return Err(ScoringError::LinksNotSaved);
     }

@@ -16,9 +16,9 @@ pub struct Snapshot {
     /// Identifier of the passport of (address, community).
     pub passport_id: Option<i64>,
     pub score: Option<ScoreRow>,
-    /// Live, not revoked rows of any type, by ascending identifier.
+    /// Live, not revoked rows of any type, in the order read.
     pub cached_stamps: Vec<CachedStamp>,
-    /// Rows of the passport, by ascending identifier.
+    /// Rows of the passport, in the order read.
     pub registry_stamps: Vec<RegistryStamp>,
     /// Links of this community for every nullifier of the cached stamps.
     pub links: Vec<HashLink>,
@@ -117,13 +117,13 @@ pub struct PointsState {
     pub qualified_here: bool,
     /// Qualified rows of the address over all communities.
     pub qualified_rows: i64,
-    /// Points rows of the address, by ascending identifier.
+    /// Points rows of the address, in the order read.
     pub rows: Vec<PointsRow>,
     /// Points lists that have the address as a member.
     pub memberships: Vec<String>,
     /// `MM2` rows of all addresses.
     pub mm2_rows: i64,
-    /// Active configuration by ascending identifier: action and points.
+    /// Active configuration in the order read: action and points.
     pub config: Vec<(String, i64)>,
     pub multiplier: Option<i64>,
 }

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime as Instant, Utc};
 
-use super::{rules::Rules, snapshot::CachedStamp, validate::ValidStamp};
+use super::{
+    rules::Rules,
+    snapshot::CachedStamp,
+    validate::{ProofVerifier, ValidStamp},
+};
 use crate::python::{Value, datetime::DateTime, json};
 
 pub(super) const ADDRESS: &str = "0xc9c46882915370c8d324505cd88cde3e7caf2b4a";
@@ -76,5 +80,14 @@ pub(super) fn valid(row: &CachedStamp) -> ValidStamp<'_> {
             .unwrap(),
         expires_text,
         expires: DateTime::fromisoformat(expires_text).unwrap(),
+    }
+}
+
+/// Takes every proof for good, or every one for bad.
+pub(super) struct Believe(pub(super) bool);
+
+impl ProofVerifier for Believe {
+    fn verify(&self, _: &Value, _: Instant<Utc>) -> bool {
+        self.0
     }
 }

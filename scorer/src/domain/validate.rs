@@ -3,10 +3,23 @@
 use chrono::{DateTime as Instant, Utc};
 
 use super::{error::ScoringError, rules::Rules, snapshot::CachedStamp};
+use crate::credential::Verifier;
 use crate::python::{
     Dict, Value,
     datetime::{DateTime, DateTimeError},
 };
+
+/// Checks whether a credential proves that its issuer said what it says.
+pub trait ProofVerifier: Send + Sync {
+    /// Any value may be given: a broken one does not verify.
+    fn verify(&self, credential: &Value, now: Instant<Utc>) -> bool;
+}
+
+impl ProofVerifier for Verifier {
+    fn verify(&self, credential: &Value, now: Instant<Utc>) -> bool {
+        Verifier::verify(self, credential, now)
+    }
+}
 
 /// A stamp that passed every check.
 #[derive(Debug, Clone)]
@@ -20,8 +33,6 @@ pub struct ValidStamp<'a> {
 
 /// The stamps that count, in the order given. Those that do not are dropped without a trace.
 ///
-/// `verify` checks the signature of a credential.
-///
 /// # Errors
 /// One stamp without a usable expiration date fails the whole scoring, trusted issuer or not.
 pub fn valid_stamps<'a>(
@@ -29,7 +40,7 @@ pub fn valid_stamps<'a>(
     address: &str,
     rules: &Rules,
     now: Instant<Utc>,
-    verify: &(dyn Fn(&Value) -> bool + Sync),
+    verifier: &dyn ProofVerifier,
 ) -> Result<Vec<ValidStamp<'a>>, ScoringError> {
     let did = format!("did:pkh:eip155:1:{address}");
     let mut valid = Vec::with_capacity(rows.len());
@@ -45,7 +56,7 @@ pub fn valid_stamps<'a>(
         let Some(subject) = credential.get("credentialSubject").and_then(Value::as_dict) else {
             continue;
         };
-        if subject_fits(subject, &did) && verify(&row.stamp) {
+        if subject_fits(subject, &did) && verifier.verify(&row.stamp, now) {
             valid.push(ValidStamp {
                 row,
                 subject,
@@ -97,11 +108,13 @@ fn subject_fits(subject: &Dict, did: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::testing::{ADDRESS, NOW, TRUSTED, at, cached_with, rules, stamp_json};
+    use crate::domain::testing::{
+        ADDRESS, Believe, NOW, TRUSTED, at, cached_with, rules, stamp_json,
+    };
 
     fn check(json: &str) -> Result<usize, String> {
         let row = cached_with(1, "Google", json);
-        valid_stamps(&[&row], ADDRESS, &rules(), at(NOW), &|_| true)
+        valid_stamps(&[&row], ADDRESS, &rules(), at(NOW), &Believe(true))
             .map(|valid| valid.len())
             .map_err(|error| error.to_string())
     }
@@ -176,7 +189,7 @@ mod tests {
     #[test]
     fn a_failing_signature_drops_the_stamp() {
         let row = cached_with(1, "Google", &stamp_json("Google", &["v0.0.0:a"], NOW));
-        let valid = valid_stamps(&[&row], ADDRESS, &rules(), at(NOW), &|_| false).unwrap();
+        let valid = valid_stamps(&[&row], ADDRESS, &rules(), at(NOW), &Believe(false)).unwrap();
         assert!(valid.is_empty());
     }
 }

@@ -25,7 +25,16 @@ pub enum Applied {
         analytics_id: Option<i64>,
     },
     /// Another request was faster: nothing was written, look again.
-    Conflict,
+    Conflict(Conflict),
+}
+
+/// What another request changed between reading and writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// It claimed a nullifier.
+    Link,
+    /// It wrote the passport, its score, or a link that was read.
+    Row,
 }
 
 /// Writes a plan and an analytics row, or neither.
@@ -56,22 +65,24 @@ pub async fn apply(
             identifiers: identifiers(plan, &row)?,
             analytics_id: row.try_get("analytics_id")?,
         }),
-        Ok(None) => Ok(Applied::Conflict),
-        Err(error) if is_conflict(&error) => Ok(Applied::Conflict),
-        Err(error) => Err(error),
+        Ok(None) => Ok(Applied::Conflict(Conflict::Row)),
+        Err(error) => conflict(&error).map(Applied::Conflict).ok_or(error),
     }
 }
 
 /// A row that another request inserted first, or a deadlock with it.
-fn is_conflict(error: &sqlx::Error) -> bool {
+fn conflict(error: &sqlx::Error) -> Option<Conflict> {
     const UNIQUE_VIOLATION: &str = "23505";
     const SERIALIZATION_FAILURE: &str = "40001";
     const DEADLOCK_DETECTED: &str = "40P01";
-    let code = error.as_database_error().and_then(|error| error.code());
-    matches!(
-        code.as_deref(),
-        Some(UNIQUE_VIOLATION | SERIALIZATION_FAILURE | DEADLOCK_DETECTED)
-    )
+    let error = error.as_database_error()?;
+    match error.code()?.as_ref() {
+        UNIQUE_VIOLATION if error.table() == Some("registry_hashscorerlink") => {
+            Some(Conflict::Link)
+        }
+        UNIQUE_VIOLATION | SERIALIZATION_FAILURE | DEADLOCK_DETECTED => Some(Conflict::Row),
+        _ => None,
+    }
 }
 
 fn identifiers(plan: &Plan, row: &PgRow) -> Result<Identifiers, sqlx::Error> {

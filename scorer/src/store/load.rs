@@ -32,7 +32,7 @@ pub enum CommunityRef {
 #[derive(Debug)]
 pub struct Loaded {
     pub address: String,
-    /// Live, not revoked rows of any type, by ascending identifier.
+    /// Live, not revoked rows of any type, in the order read.
     pub cached_stamps: Vec<CachedStamp>,
     /// Everything else, if there is such a community.
     pub community: Option<CommunityState>,

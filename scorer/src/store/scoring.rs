@@ -5,7 +5,7 @@ use num_bigint::BigInt;
 use sqlx::PgPool;
 
 use super::{
-    apply::{Applied, apply},
+    apply::{Applied, Conflict, apply},
     failure::{Cause, Failure},
     load::{CommunityRef, Loaded, load},
     locks::AddressLocks,
@@ -23,22 +23,26 @@ use crate::{
         score_object::ScoreObject,
         snapshot::{CachedStamp, ScoreColumns},
         stamp::check_readable,
+        validate::ProofVerifier,
     },
     effects::{Cell, Change, Effects},
     message::Mode,
     python::datetime::DateTime,
 };
 
-/// How often a scoring is computed anew because another request changed what it had read, until it
-/// fails as the Python service fails after as many rounds.
-const ATTEMPTS: usize = 5;
+/// How often others may be faster in claiming a nullifier, until saving the links fails as the
+/// Python service fails after as many rounds.
+const LINK_ATTEMPTS: usize = 5;
+/// How often another process may be faster in scoring the same address. Each time one of them has
+/// made progress, so that this many times means that something else is wrong.
+const ROW_ATTEMPTS: usize = 100;
 
 /// Scores addresses. One per service; holds no connection between two statements.
 #[derive(Debug)]
-pub struct Engine {
+pub struct Engine<V = Verifier> {
     pool: PgPool,
     rules: Rules,
-    verifier: Verifier,
+    verifier: V,
     clock: Clock,
     locks: AddressLocks,
 }
@@ -83,14 +87,14 @@ pub enum Listing {
 #[derive(Debug, Clone)]
 pub struct Scored {
     pub score: ScoreObject,
-    /// By ascending identifier; empty unless a listing was asked for.
+    /// In the order read; empty unless a listing was asked for.
     pub stamps: Vec<ListedStamp>,
     pub effects: Effects,
 }
 
-impl Engine {
+impl<V: ProofVerifier> Engine<V> {
     #[must_use]
-    pub fn new(pool: PgPool, rules: Rules, verifier: Verifier, clock: Clock) -> Self {
+    pub fn new(pool: PgPool, rules: Rules, verifier: V, clock: Clock) -> Self {
         Engine {
             pool,
             rules,
@@ -100,9 +104,9 @@ impl Engine {
         }
     }
 
-    /// The proofs checked so far.
+    /// Who checks the proofs.
     #[must_use]
-    pub fn verifier(&self) -> &Verifier {
+    pub fn verifier(&self) -> &V {
         &self.verifier
     }
 
@@ -255,7 +259,8 @@ impl Engine {
             (None, _) => String::new(),
         };
         let hashes = written.hashes();
-        for attempt in 0.. {
+        let (mut lost_links, mut lost_rows) = (0, 0);
+        while lost_rows < ROW_ATTEMPTS {
             let loaded = self.load(&request.community, &sought, &hashes).await?;
             let rows = written.overlay(loaded.cached_stamps);
             let mut listed = Vec::new();
@@ -276,22 +281,25 @@ impl Engine {
             let circumstances = Circumstances {
                 rules: &self.rules,
                 now,
-                verify: &|credential| self.verifier.verify(credential, now),
+                verifier: &self.verifier,
                 show_points: request.show_points,
-                contended: attempt >= ATTEMPTS,
+                contended: lost_links >= LINK_ATTEMPTS,
             };
             let simulation =
                 pipeline::score(&snapshot, address, &circumstances).map_err(Failure::clean)?;
             let extra = request
                 .extra
                 .and_then(|extra| extra(simulation.outcome.as_ref().ok()?));
-            let Some(effects) = self.carry_out(&simulation, extra, mode).await? else {
-                if attempt > ATTEMPTS {
-                    return Err(Failure::clean(Cause::Exception(
-                        "too many conflicts".to_owned(),
-                    )));
+            let effects = match self.carry_out(&simulation, extra, mode).await? {
+                Ok(effects) => effects,
+                Err(Conflict::Link) => {
+                    lost_links += 1;
+                    continue;
                 }
-                continue;
+                Err(Conflict::Row) => {
+                    lost_rows += 1;
+                    continue;
+                }
             };
             let score = match simulation.outcome {
                 Ok(score) => score,
@@ -314,21 +322,22 @@ impl Engine {
                 effects,
             });
         }
-        unreachable!("the loop ends with a return")
+        let text = format!("other requests were faster {ROW_ATTEMPTS} times");
+        Err(Failure::clean(Cause::Exception(text)))
     }
 
-    /// Writes a simulated scoring, or says what would be written; `None` after a conflict.
+    /// Writes a simulated scoring, or says what would be written.
     async fn carry_out(
         &self,
         simulation: &Simulation,
         extra: Option<Change>,
         mode: Mode,
-    ) -> Result<Option<Effects>, sqlx::Error> {
+    ) -> Result<Result<Effects, Conflict>, sqlx::Error> {
         let plan = &simulation.plan;
         if mode == Mode::DryRun {
             let mut effects = plan.effects(&Identifiers::placeholders(plan));
             effects.0.extend(extra);
-            return Ok(Some(effects));
+            return Ok(Ok(effects));
         }
         let applied = match apply(&self.pool, plan, extra.as_ref()).await {
             // The analytics row may be what the database refuses, and its failure is swallowed.
@@ -338,7 +347,7 @@ impl Engine {
             applied => applied?,
         };
         match applied {
-            Applied::Conflict => Ok(None),
+            Applied::Conflict(conflict) => Ok(Err(conflict)),
             Applied::Written {
                 identifiers,
                 analytics_id,
@@ -347,7 +356,7 @@ impl Engine {
                 if let (Some(extra), Some(id)) = (extra, analytics_id) {
                     effects.0.push(with_id(extra, id));
                 }
-                Ok(Some(effects))
+                Ok(Ok(effects))
             }
         }
     }

@@ -53,7 +53,7 @@ pub struct Written {
     pub effects: Effects,
     /// Rows deleted, so that a dry run can leave them out of what it reads.
     pub removed: Vec<i64>,
-    /// Rows inserted, by ascending identifier.
+    /// Rows inserted, in the order given.
     pub added: Vec<CachedStamp>,
 }
 

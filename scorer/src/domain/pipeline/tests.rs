@@ -5,7 +5,7 @@ use crate::{
         plan::Identifiers,
         rules::HumanPointsRules,
         snapshot::{CachedStamp, Community, HashLink, PointsState, RegistryStamp, ScoreRow},
-        testing::{ADDRESS, LATER, NOW, OTHER, at, cached_with, json, rules, stamp_json},
+        testing::{ADDRESS, Believe, LATER, NOW, OTHER, at, cached_with, json, rules, stamp_json},
     },
     effects::{Cell, Change},
     python::json::dumps,
@@ -45,7 +45,7 @@ fn run(snapshot: &Snapshot, rules: &Rules) -> Simulation {
     let circumstances = Circumstances {
         rules,
         now: at(NOW),
-        verify: &|_| true,
+        verifier: &Believe(true),
         show_points: true,
         contended: false,
     };
@@ -188,7 +188,7 @@ fn an_unknown_scorer_raises_before_anything_is_written() {
     let circumstances = Circumstances {
         rules: &rules(),
         now: at(NOW),
-        verify: &|_| true,
+        verifier: &Believe(true),
         show_points: false,
         contended: false,
     };
@@ -265,7 +265,7 @@ fn when_others_won_every_round_no_link_is_written() {
     let circumstances = Circumstances {
         rules: &rules(),
         now: at(NOW),
-        verify: &|_| true,
+        verifier: &Believe(true),
         show_points: false,
         contended: true,
     };

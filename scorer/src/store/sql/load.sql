@@ -17,8 +17,10 @@ community AS (
     ) named
     ORDER BY rank LIMIT 1
 ),
+-- The Python service reads these rows in no stated order, which on a small table is the order in
+-- which they lie on disk; errors and ties depend on it.
 live AS MATERIALIZED (
-    SELECT c.* FROM ceramic_cache_ceramiccache c
+    SELECT c.ctid AS place, c.* FROM ceramic_cache_ceramiccache c
     WHERE c.address = $1 AND c.deleted_at IS NULL
       AND NOT EXISTS (SELECT FROM ceramic_cache_revocation r WHERE r.ceramic_cache_id = c.id)
 ),
@@ -97,13 +99,13 @@ LEFT JOIN registry_passport passport
 LEFT JOIN registry_score score ON score.passport_id = passport.id
 LEFT JOIN LATERAL (
     SELECT
-        array_agg(id ORDER BY id) AS ids,
-        array_agg(provider::text ORDER BY id) AS providers,
-        array_agg(type ORDER BY id) AS kinds,
-        array_agg(stamp::text ORDER BY id) AS stamps,
-        array_agg(updated_at ORDER BY id) AS updates,
-        array_agg(issuance_date ORDER BY id) AS issuances,
-        array_agg(expiration_date ORDER BY id) AS expirations
+        array_agg(id ORDER BY place) AS ids,
+        array_agg(provider::text ORDER BY place) AS providers,
+        array_agg(type ORDER BY place) AS kinds,
+        array_agg(stamp::text ORDER BY place) AS stamps,
+        array_agg(updated_at ORDER BY place) AS updates,
+        array_agg(issuance_date ORDER BY place) AS issuances,
+        array_agg(expiration_date ORDER BY place) AS expirations
     FROM live
 ) cached ON true
 LEFT JOIN LATERAL (
