@@ -18,7 +18,7 @@ use crate::{
 
 /// What came of a plan.
 #[derive(Debug)]
-pub enum Applied {
+pub(super) enum Applied {
     /// Written, under these identifiers.
     Written {
         identifiers: Identifiers,
@@ -30,7 +30,7 @@ pub enum Applied {
 
 /// What another request changed between reading and writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conflict {
+pub(super) enum Conflict {
     /// It claimed a nullifier.
     Link,
     /// It wrote the passport, its score, or a link that was read.
@@ -41,7 +41,7 @@ pub enum Conflict {
 ///
 /// # Errors
 /// The database's, except conflicts with other requests.
-pub async fn apply(
+pub(super) async fn apply(
     pool: &PgPool,
     plan: &Plan,
     analytics: Option<&Change>,

@@ -30,8 +30,7 @@ pub enum CommunityRef {
 
 /// What was found.
 #[derive(Debug)]
-pub struct Loaded {
-    pub address: String,
+pub(super) struct Loaded {
     /// Live, not revoked rows of any type, in the order read.
     pub cached_stamps: Vec<CachedStamp>,
     /// Everything else, if there is such a community.
@@ -40,7 +39,7 @@ pub struct Loaded {
 
 /// What a community and an address have together.
 #[derive(Debug)]
-pub struct CommunityState {
+pub(super) struct CommunityState {
     community: Community,
     scorer: Scorer,
     customization: Option<Customization>,
@@ -53,7 +52,7 @@ pub struct CommunityState {
 
 impl CommunityState {
     /// Everything a scoring reads.
-    pub fn into_snapshot(self, cached_stamps: Vec<CachedStamp>) -> Snapshot {
+    pub(super) fn into_snapshot(self, cached_stamps: Vec<CachedStamp>) -> Snapshot {
         Snapshot {
             community: self.community,
             scorer: self.scorer,
@@ -74,7 +73,7 @@ impl CommunityState {
 ///
 /// # Errors
 /// The database's, and JSON that Python cannot read.
-pub async fn load(
+pub(super) async fn load(
     pool: &PgPool,
     community: &CommunityRef,
     address: &str,
@@ -105,7 +104,6 @@ pub async fn load(
         None => None,
     };
     Ok(Loaded {
-        address: address.to_owned(),
         cached_stamps,
         community,
     })

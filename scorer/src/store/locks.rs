@@ -12,7 +12,7 @@ const STRIPES: usize = 1024;
 /// A lock is taken before a connection, never the other way round, and never a second one: hence
 /// no deadlock, even with a single connection.
 #[derive(Debug)]
-pub struct AddressLocks {
+pub(super) struct AddressLocks {
     stripes: Vec<Mutex<()>>,
     hasher: RandomState,
 }
@@ -28,7 +28,7 @@ impl Default for AddressLocks {
 
 impl AddressLocks {
     /// Waits until no other request holds the lock of this address.
-    pub async fn lock(&self, address: &str) -> MutexGuard<'_, ()> {
+    pub(super) async fn lock(&self, address: &str) -> MutexGuard<'_, ()> {
         // The remainder keeps the hash within the stripes.
         let stripe = self.hasher.hash_one(address) % self.stripes.len() as u64;
         self.stripes[stripe as usize].lock().await
