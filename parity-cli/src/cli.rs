@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{completions, import, man},
+    commands::{completions, import, man, replay},
     exit::{Exit, Failure},
     terminal::Terminal,
 };
@@ -35,6 +35,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Import(import::Arguments),
+    Replay(Box<replay::Arguments>),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -53,6 +54,7 @@ impl Cli {
         let terminal = self.terminal();
         match self.command {
             Command::Import(arguments) => import::run(&arguments, terminal),
+            Command::Replay(arguments) => replay::run(&arguments, terminal).await,
             Command::Completions(arguments) => completions::run(&arguments, terminal),
             Command::Man(arguments) => man::run(&arguments),
         }

@@ -3,3 +3,4 @@
 pub mod completions;
 pub mod import;
 pub mod man;
+pub mod replay;

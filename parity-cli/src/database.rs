@@ -1,13 +1,16 @@
 //! Databases that scenarios run on: made fresh for each, and watched for changed rows.
 
+mod apply;
 mod capture;
 mod clones;
 mod fresh;
+mod marked;
 mod restore;
 mod seed;
 
 pub use capture::RowCapture;
 pub use fresh::{FreshDatabase, FreshDatabases};
+pub use marked::{TEST_DATABASE_MARK, TestDatabase};
 pub use seed::Seed;
 
 /// Why a database cannot be prepared, reset or read.
@@ -31,6 +34,13 @@ pub enum DatabaseError {
         step: u32,
         source: sqlx::Error,
     },
+    #[error(
+        "database {name} is not marked as a test database, so nothing in it is touched; if all its \
+         content may be deleted, run: {statement}"
+    )]
+    NotMarked { name: String, statement: String },
+    #[error("the only database is in use")]
+    Busy,
     #[error("{doing}: {source}")]
     Query {
         doing: &'static str,

@@ -2,10 +2,13 @@
 //! is safe to switch. One file per subcommand under [`commands`], each a thin shell over the
 //! libraries.
 
+pub mod backend;
 pub mod cli;
 pub mod commands;
 pub mod database;
 pub mod exit;
+pub mod replay;
+pub mod sides;
 pub mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -30,6 +30,14 @@ impl Terminal {
         !self.quiet && std::io::stderr().is_terminal()
     }
 
+    /// Characters in a line: those of the terminal, or enough for a table.
+    pub fn width(self) -> u16 {
+        match console::Term::stdout().size_checked() {
+            Some((_, columns)) => columns,
+            None => 120,
+        }
+    }
+
     /// A result, on standard output. A reader that has left is not an error.
     pub fn result(self, text: &str) {
         let mut out = std::io::stdout().lock();

@@ -32,14 +32,13 @@ async fn every_scenario_starts_from_the_seed_on_the_carried_postgres() {
 /// Two scenarios that insert, update and delete must each find the seed and the same next ids.
 async fn assert_fresh_and_captured(source: Source) {
     let postgres = start(source).await;
-    let databases = FreshDatabases::prepare(&postgres, &public_seed(), 2)
+    let databases = FreshDatabases::prepare(&postgres, &public_seed())
         .await
         .expect("a template");
     let mut seen = Vec::new();
     for _ in 0..2 {
         let mut database = databases.take().await.expect("a fresh database");
         seen.push(changes(&mut database).await);
-        database.close().await;
     }
     assert_eq!(seen[0], seen[1]);
     let effects = &seen[0];
@@ -98,9 +97,7 @@ async fn a_seed_that_does_not_load_is_named_with_its_line() {
         origin: "fixtures/seed.sql".to_owned(),
         sql: "SELECT 1;\n\nINSERT INTO no_such_table VALUES (1);\n".to_owned(),
     };
-    let error = FreshDatabases::prepare(&postgres, &seed, 1)
-        .await
-        .unwrap_err();
+    let error = FreshDatabases::prepare(&postgres, &seed).await.unwrap_err();
     assert!(
         matches!(error, DatabaseError::SeedLine { line: 3, .. }),
         "{error}"
@@ -115,7 +112,7 @@ async fn a_seed_that_does_not_load_is_named_with_its_line() {
 async fn databases_of_a_run_are_dropped_at_its_end() {
     let postgres = start(Source::Any).await;
     let count = "SELECT count(*) FROM pg_database WHERE datname LIKE 'parity_replay_%'";
-    let databases = FreshDatabases::prepare(&postgres, &Seed::default(), 3)
+    let databases = FreshDatabases::prepare(&postgres, &Seed::default())
         .await
         .unwrap();
     let used = databases.take().await.unwrap();

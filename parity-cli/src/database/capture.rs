@@ -56,7 +56,7 @@ struct Column {
 
 impl Table {
     /// As it appears in effects: without the schema where that is `public`.
-    fn label(&self) -> String {
+    pub(super) fn label(&self) -> String {
         if self.schema == "public" {
             self.name.clone()
         } else {
@@ -67,6 +67,11 @@ impl Table {
     /// Quoted, for use in SQL.
     pub(super) fn quoted(&self) -> String {
         format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+    }
+
+    /// Columns of the primary key.
+    pub(super) fn key(&self) -> &[String] {
+        &self.key
     }
 
     /// SQL for a row as JSON; `record` is `OLD` or `NEW`.

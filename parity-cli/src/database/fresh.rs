@@ -1,29 +1,33 @@
 //! A database in its seeded state for every scenario.
 
+use std::sync::Arc;
+
+use parity::effects::Effects;
+use parking_lot::Mutex;
 use scorer::embedded::Postgres;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, PgPool, pool::PoolConnection,
+    postgres::PgConnectOptions,
+};
 
 use super::{
-    DatabaseError, RowCapture, Seed,
+    DatabaseError, RowCapture, Seed, apply,
     capture::{self, Table},
-    clones::{Clone, Clones},
+    clones::Clones,
     restore,
 };
 
-/// Makes databases that all start from the same seed.
+/// Hands out databases that all start from the same seed.
 ///
-/// On a real server every database is a clone of a template. The carried server holds a single
-/// database, which is brought back to its seeded state instead.
+/// On a real server each is a clone of a template; the carried server holds a single database. A
+/// database that comes back is brought to its seeded state again, which takes a few milliseconds
+/// where another clone takes tens.
 #[derive(Debug)]
 pub struct FreshDatabases {
-    kind: Kind,
-    tables: Vec<Table>,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Clones(Clones),
-    InPlace(PgPool),
+    /// Absent on the carried server, which cannot clone.
+    clones: Option<Clones>,
+    idle: Arc<Mutex<Vec<PgPool>>>,
+    tables: Arc<[Table]>,
 }
 
 /// A database in its seeded state, to be used for one scenario.
@@ -33,40 +37,36 @@ pub struct FreshDatabase {
     pub pool: PgPool,
     /// What changed in it.
     pub capture: RowCapture,
-    /// Dropped with the database, except where it is restored in place.
-    clone: Option<Clone>,
+    tables: Arc<[Table]>,
+    idle: Arc<Mutex<Vec<PgPool>>>,
 }
 
 impl FreshDatabases {
-    /// Creates the schema, loads the seed and keeps the result to start from. At most `ahead`
-    /// databases are made before they are asked for.
+    /// Creates the schema, loads the seed and keeps the result to start from.
     ///
     /// # Errors
     /// The server does not let us create databases, or the seed does not load.
-    pub async fn prepare(
-        postgres: &Postgres,
-        seed: &Seed,
-        ahead: usize,
-    ) -> Result<Self, DatabaseError> {
+    pub async fn prepare(postgres: &Postgres, seed: &Seed) -> Result<Self, DatabaseError> {
+        let idle = Arc::<Mutex<Vec<PgPool>>>::default();
         if postgres.is_carried() {
             let pool = postgres.pool();
-            let tables = fill(&pool, seed).await?;
-            let mut connection = connection(&pool).await?;
-            restore::keep(&mut connection, &tables).await?;
-            drop(connection);
+            let tables = fill(&pool, seed).await?.into();
+            idle.lock().push(pool);
             return Ok(Self {
-                kind: Kind::InPlace(pool),
+                clones: None,
+                idle,
                 tables,
             });
         }
-        let clones = Clones::create(postgres, ahead).await?;
+        let clones = Clones::create(postgres).await?;
         let pool = clones.template_pool();
         let filled = fill(&pool, seed).await;
         pool.close().await;
         match filled {
             Ok(tables) => Ok(Self {
-                kind: Kind::Clones(clones),
-                tables,
+                clones: Some(clones),
+                idle,
+                tables: tables.into(),
             }),
             Err(error) => {
                 clones.close().await;
@@ -75,42 +75,39 @@ impl FreshDatabases {
         }
     }
 
-    /// A database in its seeded state. Where it is restored in place, the one handed out before
-    /// must be out of use.
+    /// A database in its seeded state. It goes back when it is dropped.
     ///
     /// # Errors
-    /// The server does not answer.
+    /// The server does not answer, or more are taken than [`FreshDatabases::concurrency`].
     pub async fn take(&self) -> Result<FreshDatabase, DatabaseError> {
-        let (pool, clone) = match &self.kind {
-            Kind::Clones(clones) => {
-                let clone = clones.take().await?;
-                (clone.pool(), Some(clone))
-            }
-            Kind::InPlace(pool) => {
-                restore::run(&mut *connection(pool).await?).await?;
-                (pool.clone(), None)
-            }
+        let waiting = self.idle.lock().pop();
+        let pool = match (waiting, &self.clones) {
+            (Some(pool), _) => pool,
+            (None, Some(clones)) => clones.make().await?,
+            (None, None) => return Err(DatabaseError::Busy),
         };
+        restore::run(&mut *acquire(&pool).await?).await?;
         Ok(FreshDatabase {
             capture: RowCapture::new(pool.clone(), &self.tables),
+            tables: Arc::clone(&self.tables),
+            idle: Arc::clone(&self.idle),
             pool,
-            clone: clone,
         })
     }
 
     /// How many databases may be in use at the same time.
     pub fn concurrency(&self) -> usize {
-        match self.kind {
-            Kind::Clones(_) => usize::MAX,
-            Kind::InPlace(_) => 1,
-        }
+        if self.clones.is_some() { usize::MAX } else { 1 }
     }
 
-    /// Drops the template and every clone that is left.
-    pub async fn close(self) {
-        match self.kind {
-            Kind::Clones(clones) => clones.close().await,
-            Kind::InPlace(pool) => pool.close().await,
+    /// Drops the template and every clone.
+    pub async fn close(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        for pool in idle {
+            pool.close().await;
+        }
+        if let Some(clones) = &self.clones {
+            clones.close().await;
         }
     }
 }
@@ -121,30 +118,33 @@ impl FreshDatabase {
     /// # Errors
     /// What the database answered.
     pub async fn prepare(&mut self, sql: &str) -> Result<(), sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
-            .execute(&mut *connection)
-            .await?;
-        // What the SQL set for its session must not reach the service.
-        sqlx::raw_sql("RESET ALL").execute(&mut *connection).await?;
-        Ok(())
+        run_for_scenario(&self.pool, sql).await
     }
 
-    /// Closes every connection, so that the database can be dropped or restored.
-    pub async fn close(self) {
-        if self.clone.is_some() {
-            self.pool.close().await;
-        }
+    /// Writes rows of the reference as they are, so that what follows finds them.
+    ///
+    /// # Errors
+    /// The rows do not fit this database.
+    pub async fn apply(&mut self, effects: &Effects) -> Result<(), DatabaseError> {
+        apply::apply(&self.pool, &self.tables, effects).await?;
+        self.capture.skip().await
     }
 }
 
-/// Schema, seed and row capture.
+impl Drop for FreshDatabase {
+    fn drop(&mut self) {
+        self.idle.lock().push(self.pool.clone());
+    }
+}
+
+/// Schema, seed, row capture, and copies to restore from.
 async fn fill(pool: &PgPool, seed: &Seed) -> Result<Vec<Table>, DatabaseError> {
     scorer::embedded::migrate(pool).await?;
-    let mut connection = connection(pool).await?;
+    let mut connection = acquire(pool).await?;
     seed.load(&mut connection).await?;
     let tables = capture::tables(&mut connection).await?;
     capture::install(&mut connection, &tables).await?;
+    restore::keep(&mut connection, &tables).await?;
     connection
         .close()
         .await
@@ -152,19 +152,25 @@ async fn fill(pool: &PgPool, seed: &Seed) -> Result<Vec<Table>, DatabaseError> {
     Ok(tables)
 }
 
-async fn connection(
-    pool: &PgPool,
-) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, DatabaseError> {
+async fn acquire(pool: &PgPool) -> Result<PoolConnection<sqlx::Postgres>, DatabaseError> {
     pool.acquire()
         .await
         .map_err(DatabaseError::query("connecting to the database"))
 }
 
 /// Opens one connection with these options.
-pub(super) async fn connect(
-    options: &sqlx::postgres::PgConnectOptions,
-) -> Result<PgConnection, DatabaseError> {
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseError> {
     PgConnection::connect_with(options)
         .await
         .map_err(DatabaseError::query("connecting to the database"))
+}
+
+/// Runs SQL of a scenario without leaving its session settings to the service.
+pub(super) async fn run_for_scenario(pool: &PgPool, sql: &str) -> Result<(), sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::raw_sql("RESET ALL").execute(&mut *connection).await?;
+    Ok(())
 }

@@ -1,0 +1,185 @@
+//! One HTTP/1.1 client for every command: targets and bodies go out exactly as given.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use parity::exchange::{Headers, Request, Response};
+
+use super::BackendError;
+
+/// Headers that belong to a connection, not to the request.
+const HOP_BY_HOP: [&str; 6] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Sends requests to one backend. Never retries and never follows redirects.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Scheme and authority, without a slash at the end.
+    base: String,
+    timeout: Duration,
+}
+
+impl HttpClient {
+    /// A client for the backend at `base`, e.g. `http://127.0.0.1:8000`.
+    ///
+    /// # Errors
+    /// `base` is no HTTP URL, or has more than scheme, host and port.
+    pub fn new(base: &str, timeout: Duration) -> Result<Self, String> {
+        let uri: Uri = base
+            .parse()
+            .map_err(|error| format!("`{base}` is no URL: {error}"))?;
+        let authority = uri.authority().map(|authority| authority.as_str());
+        let (Some(scheme @ ("http" | "https")), Some(authority), "/" | "", None) =
+            (uri.scheme_str(), authority, uri.path(), uri.query())
+        else {
+            return Err(format!(
+                "`{base}` is not the address of a backend: expected http://host:port"
+            ));
+        };
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new())
+                .retry_canceled_requests(false)
+                .set_host(false)
+                .http1_title_case_headers(true)
+                .build(connector),
+            base: format!("{scheme}://{authority}"),
+            timeout,
+        })
+    }
+
+    /// Scheme and authority of the backend.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// The request cannot be put as HTTP/1.1, or no whole answer came in time.
+    pub async fn send(&self, request: &Request) -> Result<Response, BackendError> {
+        let request = self.message(request)?;
+        let exchange = async {
+            let response = self.client.request(request).await.map_err(broken)?;
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.map_err(broken)?.to_bytes();
+            let headers = head
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+                .collect();
+            Ok(Response {
+                status: head.status.as_u16(),
+                headers: Headers(headers),
+                body,
+            })
+        };
+        tokio::time::timeout(self.timeout, exchange)
+            .await
+            .map_err(|_| BackendError::TimedOut(self.timeout))?
+    }
+
+    fn message(&self, request: &Request) -> Result<http::Request<Full<Bytes>>, BackendError> {
+        let cannot = |what: &str, error: &dyn std::fmt::Display| {
+            BackendError::CannotAsk(format!("{what} cannot be sent as HTTP/1.1: {error}"))
+        };
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|error| cannot("the method", &error))?;
+        let uri: Uri = format!("{}{}", self.base, request.target)
+            .parse()
+            .map_err(|error| cannot("the target", &error))?;
+        let kept = uri.path_and_query().map(|kept| kept.as_str());
+        if kept != Some(request.target.as_str()) {
+            return Err(cannot("the target", &"it would be rewritten"));
+        }
+        let mut message = http::Request::new(Full::new(request.body.clone()));
+        *message.method_mut() = method;
+        *message.uri_mut() = uri;
+        for (name, value) in &request.headers.0 {
+            if HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop)) {
+                continue;
+            }
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|error| cannot("a header name", &error))?;
+            let value =
+                HeaderValue::from_bytes(value).map_err(|error| cannot("a header value", &error))?;
+            message.headers_mut().append(name, value);
+        }
+        Ok(message)
+    }
+}
+
+fn broken(error: impl std::error::Error) -> BackendError {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    BackendError::Broken(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(base: &str) -> Result<HttpClient, String> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        HttpClient::new(base, Duration::from_secs(1))
+    }
+
+    fn request(target: &str) -> Request {
+        Request {
+            method: "GET".to_owned(),
+            target: target.to_owned(),
+            headers: Headers(vec![("X-Name".to_owned(), b"\xfc".to_vec())]),
+            body: Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn a_target_goes_out_as_it_is_or_not_at_all() {
+        let client = client("http://127.0.0.1:1").unwrap();
+        for target in ["/a/../b", "/%41//c?x=%2F&y={1}", "/?", "//", "/a?b?c"] {
+            let message = client.message(&request(target)).unwrap();
+            let sent = message.uri().path_and_query().unwrap().as_str();
+            assert_eq!(sent, target);
+        }
+        for target in ["/a b", "/a#b"] {
+            assert!(client.message(&request(target)).is_err(), "{target}");
+        }
+    }
+
+    #[test]
+    fn only_the_address_of_a_backend_is_taken() {
+        assert!(client("http://127.0.0.1:1/").is_ok());
+        for base in [
+            "127.0.0.1:1",
+            "ftp://a",
+            "http://a/b",
+            "http://a?b",
+            "recorded",
+        ] {
+            assert!(client(base).is_err(), "{base}");
+        }
+    }
+}

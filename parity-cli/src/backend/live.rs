@@ -1,0 +1,137 @@
+//! A running service over HTTP, with its test database where that is given.
+
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use parity::{
+    compare::Observation,
+    exchange::Request,
+    fixture::{Scenario, Step},
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{Answer, Backend, BackendError, HttpClient, Session};
+use crate::database::{DatabaseError, RowCapture, TestDatabase};
+
+/// A live backend.
+#[derive(Debug)]
+pub struct Live {
+    client: HttpClient,
+    /// Held by the scenario that plays on it.
+    database: Option<Mutex<TestDatabase>>,
+}
+
+impl Live {
+    /// Without a database nothing is reset between scenarios, and rows are not compared.
+    pub fn new(client: HttpClient, database: Option<TestDatabase>) -> Self {
+        Self {
+            client,
+            database: database.map(Mutex::new),
+        }
+    }
+}
+
+impl Backend for Live {
+    fn describe(&self) -> String {
+        let state = match self.database {
+            Some(_) => "reset per scenario",
+            None => "not reset, rows not compared",
+        };
+        format!("{} ({state})", self.client.base())
+    }
+
+    fn concurrency(&self) -> usize {
+        if self.database.is_some() {
+            1
+        } else {
+            usize::MAX
+        }
+    }
+
+    fn begin<'a>(
+        &'a self,
+        _: &'a Scenario,
+    ) -> BoxFuture<'a, Result<Box<dyn Session + 'a>, BackendError>> {
+        Box::pin(async {
+            let rows = match &self.database {
+                None => None,
+                Some(database) => {
+                    let database = database.lock().await;
+                    let capture = database.reset().await?;
+                    Some((database, capture))
+                }
+            };
+            Ok(Box::new(LiveSession {
+                client: &self.client,
+                rows,
+            }) as Box<dyn Session>)
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(database) = &self.database {
+                database.lock().await.close().await;
+            }
+        })
+    }
+}
+
+struct LiveSession<'b> {
+    client: &'b HttpClient,
+    rows: Option<(MutexGuard<'b, TestDatabase>, RowCapture)>,
+}
+
+impl Session for LiveSession<'_> {
+    fn answer<'a>(
+        &'a mut self,
+        step: &'a Step,
+        request: &'a Request,
+    ) -> BoxFuture<'a, Result<Answer, BackendError>> {
+        Box::pin(async {
+            if step.redis_flush_before {
+                return Err(BackendError::CannotAsk(
+                    "the step needs an empty cache, which a live backend is not given".to_owned(),
+                ));
+            }
+            match (&step.sql_before, &mut self.rows) {
+                (None, _) => {}
+                (Some(_), None) => {
+                    return Err(BackendError::CannotAsk(
+                        "the step runs SQL first, and the database is not given".to_owned(),
+                    ));
+                }
+                (Some(sql), Some((database, capture))) => {
+                    database
+                        .prepare(sql)
+                        .await
+                        .map_err(|source| DatabaseError::SqlBefore {
+                            scenario: step.scenario.clone(),
+                            step: step.step,
+                            source,
+                        })?;
+                    capture.skip().await?;
+                }
+            }
+            let started = Instant::now();
+            let response = self.client.send(request).await?;
+            let latency = started.elapsed();
+            let effects = match &mut self.rows {
+                Some((_, capture)) => Some(capture.take().await?),
+                None => None,
+            };
+            Ok(Answer {
+                observation: Observation { response, effects },
+                cache: None,
+                latency: Some(latency),
+            })
+        })
+    }
+
+    fn end<'a>(self: Box<Self>) -> BoxFuture<'a, ()>
+    where
+        Self: 'a,
+    {
+        Box::pin(async {})
+    }
+}

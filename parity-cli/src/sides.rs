@@ -1,0 +1,189 @@
+//! Opening the two sides that commands compare, from what the command line says of them.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Args;
+use parity::{
+    fixture::Reader,
+    rules::{Rules, RulesError},
+};
+use scorer::{
+    embedded::{Options, Postgres, Source},
+    message::Mode,
+    settings::Settings,
+};
+
+use crate::{
+    backend::{Backend, Embedded, HttpClient, Live, Recorded},
+    database::{DatabaseError, Seed, TestDatabase},
+    exit::Failure,
+    terminal::Terminal,
+};
+
+/// Rules for fixtures that bring none.
+const BUILT_IN_RULES: &str = include_str!("../../fixtures/passport/rules.toml");
+
+/// Which backends to compare.
+#[derive(Debug, Args)]
+pub struct Sides {
+    /// The trusted side: `recorded`, or the address of a backend such as http://127.0.0.1:8000.
+    #[arg(long, value_name = "recorded|URL", default_value = "recorded")]
+    pub reference: String,
+    /// The new side: `embedded` for the scorer in this process, or the address of a backend.
+    #[arg(long, value_name = "embedded|URL", default_value = "embedded")]
+    pub candidate: String,
+    /// Test database of a live reference. It is emptied, filled with the seed, reset for every
+    /// scenario and watched for changed rows; it has to be marked as a test database.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PARITY_REFERENCE_DB",
+        hide_env_values = true
+    )]
+    pub reference_db: Option<String>,
+    /// Test database of a live candidate, as for the reference.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PARITY_CANDIDATE_DB",
+        hide_env_values = true
+    )]
+    pub candidate_db: Option<String>,
+    /// Server on which the embedded candidate's databases are made, under names of their own;
+    /// without it, an installed PostgreSQL is started, else the carried one.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PARITY_POSTGRES",
+        hide_env_values = true
+    )]
+    pub postgres: Option<String>,
+    /// Let the embedded candidate write nothing, and compare the rows it says it would write.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long a live backend may take to answer, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    pub timeout: u64,
+}
+
+/// Which rules to compare by.
+#[derive(Debug, Args)]
+pub struct RulesFile {
+    /// Rules to compare by. Without it, `rules.toml` beside the fixtures, else the built-in rules
+    /// of the Passport scorer.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+}
+
+impl RulesFile {
+    /// Reads the rules.
+    ///
+    /// # Errors
+    /// Names the file and the line that is not understood.
+    pub fn read(&self, fixtures: &std::path::Path, terminal: Terminal) -> Result<Rules, Failure> {
+        let beside = fixtures.join("rules.toml");
+        let path = match &self.rules {
+            Some(path) => path,
+            None if beside.exists() => &beside,
+            None => {
+                terminal.note("comparing by the built-in rules: the fixtures have no rules.toml");
+                return Rules::load(BUILT_IN_RULES).map_err(Failure::internal);
+            }
+        };
+        Rules::read(path).map_err(|error| match error {
+            RulesError::Read { .. } => Failure::usage(error),
+            error => Failure::usage(format!("{}: {error}", path.display())),
+        })
+    }
+}
+
+impl Sides {
+    /// Opens both sides: reference, candidate.
+    ///
+    /// # Errors
+    /// A side cannot be reached, started or brought to the seed.
+    pub async fn open(
+        &self,
+        reader: &Reader,
+        origin: &std::path::Path,
+    ) -> Result<[Arc<dyn Backend>; 2], Failure> {
+        let seed = reader.seed().map_err(Failure::usage)?.map(|sql| Seed {
+            origin: origin.join("seed.sql").display().to_string(),
+            sql,
+        });
+        if self.dry_run && (self.candidate != "embedded" || self.reference != "recorded") {
+            return Err(Failure::usage(
+                "--dry-run needs a recorded reference and the embedded candidate",
+            ));
+        }
+        let reference: Arc<dyn Backend> = match self.reference.as_str() {
+            "recorded" => Arc::new(Recorded),
+            url => Arc::new(
+                self.live(url, self.reference_db.as_deref(), seed.as_ref())
+                    .await?,
+            ),
+        };
+        let candidate: Arc<dyn Backend> = match self.candidate.as_str() {
+            "embedded" => Arc::new(self.embedded(&reader.manifest().settings, seed).await?),
+            url => Arc::new(
+                self.live(url, self.candidate_db.as_deref(), seed.as_ref())
+                    .await?,
+            ),
+        };
+        Ok([reference, candidate])
+    }
+
+    async fn live(
+        &self,
+        url: &str,
+        database: Option<&str>,
+        seed: Option<&Seed>,
+    ) -> Result<Live, Failure> {
+        let client =
+            HttpClient::new(url, Duration::from_millis(self.timeout)).map_err(Failure::usage)?;
+        let database = match database {
+            Some(url) => Some(
+                TestDatabase::open(url, seed)
+                    .await
+                    .map_err(Failure::usage)?,
+            ),
+            None => None,
+        };
+        Ok(Live::new(client, database))
+    }
+
+    async fn embedded(
+        &self,
+        settings: &[(String, String)],
+        seed: Option<Seed>,
+    ) -> Result<Embedded, Failure> {
+        let settings = Settings::from_pairs(settings.iter().cloned())
+            .map_err(|error| Failure::usage(format!("the fixtures' settings: {error}")))?;
+        let options = Options {
+            database_url: self.postgres.clone(),
+            source: Source::from_env().map_err(Failure::usage)?,
+            data_directory: None,
+        };
+        let postgres = Postgres::start(options).await.map_err(|error| {
+            if self.postgres.is_some() {
+                Failure::usage(error)
+            } else {
+                Failure::internal(error)
+            }
+        })?;
+        let mode = if self.dry_run {
+            Mode::DryRun
+        } else {
+            Mode::Commit
+        };
+        Embedded::prepare(postgres, settings, &seed.unwrap_or_default(), mode)
+            .await
+            .map_err(|error| match error {
+                DatabaseError::Seed { .. } | DatabaseError::SeedLine { .. } => {
+                    Failure::usage(error)
+                }
+                error if self.postgres.is_some() => Failure::usage(error),
+                error => Failure::internal(error),
+            })
+    }
+}
