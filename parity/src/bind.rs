@@ -128,7 +128,8 @@ impl Bindings {
         let rename = |name: &str, value: &str| -> String {
             rules
                 .identities()
-                .at("target", &[Segment::Key(name)])
+                .below("target")
+                .at(&[Segment::Key(name)])
                 .and_then(|(object, _)| self.candidate_for(object, value))
                 .unwrap_or(value)
                 .to_owned()
@@ -159,7 +160,7 @@ impl Bindings {
 
     fn rename<'v>(&self, rules: &Rules, path: &mut Vec<Segment<'v>>, value: &'v Value<'v>) -> Json {
         if let Value::Number(text) = value
-            && let Some((object, _)) = rules.identities().at("request", path)
+            && let Some((object, _)) = rules.identities().below("request").at(path)
             && let Some(bound) = self.candidate_for(object, text)
         {
             return Value::<'static>::number(bound);

@@ -8,6 +8,7 @@ mod body;
 mod effects;
 mod excerpt;
 mod headers;
+mod meaning;
 mod pairing;
 mod patch;
 mod walk;

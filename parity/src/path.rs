@@ -137,6 +137,11 @@ impl Pattern {
 
     /// Whether the place lies exactly where the pattern points.
     pub fn matches(&self, root: &str, segments: &[Segment<'_>]) -> bool {
+        self.matches_below_root(segments) && self.root == root
+    }
+
+    /// Whether the place, which is below the root of this pattern, lies exactly where it points.
+    pub(crate) fn matches_below_root(&self, segments: &[Segment<'_>]) -> bool {
         self.segments.len() == segments.len()
             && self
                 .segments
@@ -144,7 +149,6 @@ impl Pattern {
                 .zip(segments)
                 .rev()
                 .all(|(pattern, segment)| pattern.matches(segment))
-            && self.root == root
     }
 
     /// Whether every place that `other` points at is one this pattern points at.
@@ -164,8 +168,12 @@ impl Pattern {
 
     /// Whether the pattern points below the given place.
     pub fn is_below(&self, root: &str, segments: &[Segment<'_>]) -> bool {
+        self.root == root && self.reaches_into(segments)
+    }
+
+    /// Whether the pattern points below the given place, which is below its root.
+    pub(crate) fn reaches_into(&self, segments: &[Segment<'_>]) -> bool {
         self.segments.len() > segments.len()
-            && self.root == root
             && self
                 .segments
                 .iter()

@@ -23,7 +23,7 @@ use crate::{
 
 pub use equivalence::{Equivalence, Format};
 pub use file::{Evidence, RuleEntry, RulesError};
-pub(crate) use identity::{Identities, Sort};
+pub(crate) use identity::{Identities, RootIdentities, Sort};
 pub use routes::OTHER_ROUTE;
 use routes::Routes;
 

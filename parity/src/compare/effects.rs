@@ -2,6 +2,7 @@
 
 use super::{
     Findings, Scope,
+    meaning::{Meaning, meaning},
     pairing::{Side, pair},
     walk::{Path, Walk},
 };
@@ -87,9 +88,9 @@ fn updates<'v>(walk: &mut Walk<'_, '_>, reference: &'v [RowUpdate], candidate: &
     }
 }
 
-fn key<'v>(walk: &Walk<'_, '_>, path: &mut Path<'v>, side: Side, update: &'v RowUpdate) -> String {
+fn key<'v>(walk: &Walk<'_, '_>, path: &mut Path<'v>, side: Side, update: &'v RowUpdate) -> Meaning {
     path.push(Segment::Key("pk"));
-    let key = walk.canonical(path, side, &update.pk);
+    let key = meaning(walk, path, side, &update.pk);
     path.pop();
     key
 }

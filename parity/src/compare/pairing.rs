@@ -1,8 +1,11 @@
 //! Which element of one list belongs to which of the other, when the order does not say.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::walk::{Path, Walk};
+use super::{
+    meaning::{Meaning, meaning},
+    walk::{Path, Walk},
+};
 use crate::{json::Value, path::Segment};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,22 +43,28 @@ pub(super) fn pair<'v>(
 ) -> Pairing {
     let ours = contents(walk, path, Side::Reference, reference, keys);
     let theirs = contents(walk, path, Side::Candidate, candidate, keys);
-    let mut waiting: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut waiting: HashMap<&Content, Vec<usize>> = HashMap::with_capacity(theirs.len());
     for (index, content) in theirs.iter().enumerate().rev() {
-        waiting.entry(&content.whole).or_default().push(index);
+        waiting.entry(content).or_default().push(index);
     }
     let mut pairing = Pairing::default();
     let mut left_over = Vec::new();
     for (index, content) in ours.iter().enumerate() {
-        match waiting.get_mut(content.whole.as_str()).and_then(Vec::pop) {
+        match waiting.get_mut(content).and_then(Vec::pop) {
             Some(partner) => pairing.pairs.push((index, partner)),
             None => left_over.push(index),
         }
     }
     let mut free: Vec<usize> = waiting.into_values().flatten().collect();
     free.sort_unstable();
-    if keys.is_empty() {
-        pair_alike(&mut pairing, &ours, &theirs, &mut left_over, &mut free);
+    // When everything differs nothing would be said by guessing.
+    const MOST: usize = 256;
+    if keys.is_empty() && left_over.len() <= MOST && free.len() <= MOST {
+        let ours = members(walk, path, Side::Reference, reference, &left_over);
+        let theirs = members(walk, path, Side::Candidate, candidate, &free);
+        pair_alike(&mut pairing, &ours, &theirs);
+        left_over.retain(|index| !pairing.pairs.iter().any(|(mine, _)| mine == index));
+        free.retain(|index| !pairing.pairs.iter().any(|(_, other)| other == index));
     }
     pairing.pairs.sort_unstable();
     pairing.missing = left_over;
@@ -63,12 +72,8 @@ pub(super) fn pair<'v>(
     pairing
 }
 
-/// What an element is recognised by.
-struct Content {
-    whole: String,
-    /// Members of an object, each as text.
-    members: Vec<(String, String)>,
-}
+/// What an element is recognised by: its whole meaning, or that of each key it has.
+type Content = Vec<Option<Meaning>>;
 
 fn contents<'v>(
     walk: &Walk<'_, '_>,
@@ -80,60 +85,72 @@ fn contents<'v>(
     let mut contents = Vec::with_capacity(values.len());
     for (index, value) in values.iter().enumerate() {
         path.push(Segment::Index(index));
-        let mut members = Vec::new();
-        for (key, member) in value.members().unwrap_or_default() {
-            path.push(Segment::Key(key.written()));
-            members.push((key.written().to_owned(), walk.canonical(path, side, member)));
-            path.pop();
-        }
-        let whole = if keys.is_empty() {
-            walk.canonical(path, side, value)
+        contents.push(if keys.is_empty() {
+            vec![Some(meaning(walk, path, side, value))]
         } else {
-            let named = keys.iter().map(|key| {
-                members
-                    .iter()
-                    .find(|(name, _)| name == key)
-                    .map_or("", |(_, text)| text.as_str())
-            });
-            named.collect::<Vec<_>>().join("\n")
-        };
+            let members = value.members().unwrap_or_default();
+            let mut of_key = |key: &String| {
+                let (name, member) = members.iter().find(|(name, _)| name.written() == key)?;
+                path.push(Segment::Key(name.written()));
+                let meaning = meaning(walk, path, side, member);
+                path.pop();
+                Some(meaning)
+            };
+            keys.iter().map(&mut of_key).collect()
+        });
         path.pop();
-        contents.push(Content { whole, members });
     }
     contents
 }
 
+/// An element by its index, with the meaning of each of its members.
+type Members<'v> = (usize, Vec<(&'v str, Meaning)>);
+
+fn members<'v>(
+    walk: &Walk<'_, '_>,
+    path: &mut Path<'v>,
+    side: Side,
+    values: &'v [Value<'_>],
+    indices: &[usize],
+) -> Vec<Members<'v>> {
+    let mut elements = Vec::with_capacity(indices.len());
+    for &index in indices {
+        path.push(Segment::Index(index));
+        let mut members = Vec::new();
+        for (key, member) in values[index].members().unwrap_or_default() {
+            path.push(Segment::Key(key.written()));
+            members.push((key.written(), meaning(walk, path, side, member)));
+            path.pop();
+        }
+        path.pop();
+        elements.push((index, members));
+    }
+    elements
+}
+
 /// Pairs what is left over by likeness, the most alike first. A single element on each side is
 /// paired when it is at all alike.
-fn pair_alike(
-    pairing: &mut Pairing,
-    ours: &[Content],
-    theirs: &[Content],
-    left_over: &mut Vec<usize>,
-    free: &mut Vec<usize>,
-) {
-    // Everything differs: nothing would be said by guessing.
-    const MOST: usize = 256;
-    if left_over.len() > MOST || free.len() > MOST {
-        return;
-    }
+fn pair_alike(pairing: &mut Pairing, ours: &[Members<'_>], theirs: &[Members<'_>]) {
     let mut likenesses = Vec::new();
-    for &mine in left_over.iter() {
-        for &other in free.iter() {
-            let (a, b) = (&ours[mine].members, &theirs[other].members);
+    for (mine, a) in ours {
+        for (other, b) in theirs {
             let equal = a.iter().filter(|member| b.contains(member)).count();
             let all = a.len().max(b.len());
             let is_alike = equal > 0 && equal * 2 >= all;
             if is_alike {
-                likenesses.push((equal * 1_000 / all, mine, other));
+                likenesses.push((equal * 1_000 / all, *mine, *other));
             }
         }
     }
     likenesses.sort_by_key(|&(likeness, mine, other)| (std::cmp::Reverse(likeness), mine, other));
+    let (mut left_over, mut free): (BTreeSet<usize>, BTreeSet<usize>) = (
+        ours.iter().map(|(index, _)| *index).collect(),
+        theirs.iter().map(|(index, _)| *index).collect(),
+    );
     for (_, mine, other) in likenesses {
         if left_over.contains(&mine) && free.contains(&other) {
-            left_over.retain(|&index| index != mine);
-            free.retain(|&index| index != other);
+            left_over.remove(&mine);
+            free.remove(&other);
             pairing.pairs.push((mine, other));
         }
     }

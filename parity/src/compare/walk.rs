@@ -6,6 +6,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{
     Findings, Scope,
+    meaning::{Meaning, meaning},
     pairing::{Pairing, Side, pair},
 };
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     json::{self, Layout, Text, Value},
     outcome::{Divergence, Kind, Place},
     path::{self, Segment},
-    rules::{Equivalence, Rule, Sort},
+    rules::{Equivalence, RootIdentities, Rule, Sort},
 };
 
 /// Compares the values below one root: a body (`$`), or the rows of one table.
@@ -22,8 +23,10 @@ pub(super) struct Walk<'w, 's> {
     pub(super) scope: &'w Scope<'s>,
     pub(super) bindings: &'w mut Bindings,
     findings: &'w mut Findings,
-    place: Place,
+    pub(super) place: Place,
     root: &'w str,
+    /// Where numbers that the server makes stand below the root.
+    pub(super) identities: RootIdentities<'s>,
 }
 
 pub(super) type Path<'v> = Vec<Segment<'v>>;
@@ -42,6 +45,7 @@ impl<'w, 's> Walk<'w, 's> {
             findings,
             place,
             root,
+            identities: scope.context.rules.identities().below(root),
         }
     }
 
@@ -52,7 +56,7 @@ impl<'w, 's> Walk<'w, 's> {
         reference: &'v Value<'_>,
         candidate: &'v Value<'_>,
     ) {
-        if let Some((object, sort)) = self.scope.context.rules.identities().at(self.root, path)
+        if let Some((object, sort)) = self.identities.at(path)
             && is_name(reference)
             && is_name(candidate)
         {
@@ -152,7 +156,11 @@ impl<'w, 's> Walk<'w, 's> {
                 Equivalence::Unordered | Equivalence::KeyedList { .. }
             )
         });
-        if a.len() == b.len() && (a.len() < 2 || a == b) {
+        let is_equal = a == b;
+        if is_equal && !self.identities.reach_into(path) {
+            return;
+        }
+        if a.len() == b.len() && (a.len() < 2 || is_equal) {
             return self.elements(path, a, b, (0..a.len()).map(|index| (index, index)));
         }
         let keys = match list_rule.map(Rule::equivalence) {
@@ -163,22 +171,22 @@ impl<'w, 's> Walk<'w, 's> {
             let pairing = pair(self, path, a, b, keys);
             return self.paired(path, a, b, &pairing, Some(rule));
         }
-        let canonical = |walk: &Self, path: &mut Path<'v>, side, values: &'v [Value<'_>]| {
+        let meanings = |walk: &Self, path: &mut Path<'v>, side, values: &'v [Value<'_>]| {
             (0..values.len())
                 .map(|index| {
                     path.push(Segment::Index(index));
-                    let text = walk.canonical(path, side, &values[index]);
+                    let meaning = meaning(walk, path, side, &values[index]);
                     path.pop();
-                    text
+                    meaning
                 })
-                .collect::<Vec<String>>()
+                .collect::<Vec<Meaning>>()
         };
-        let ours = canonical(self, path, Side::Reference, a);
-        let theirs = canonical(self, path, Side::Candidate, b);
+        let ours = meanings(self, path, Side::Reference, a);
+        let theirs = meanings(self, path, Side::Candidate, b);
         if a.len() == b.len() {
-            let sorted = |mut texts: Vec<String>| {
-                texts.sort();
-                texts
+            let sorted = |mut meanings: Vec<Meaning>| {
+                meanings.sort_unstable();
+                meanings
             };
             if ours != theirs && sorted(ours.clone()) == sorted(theirs.clone()) {
                 let pairing = pair(self, path, a, b, keys);
@@ -239,8 +247,8 @@ impl<'w, 's> Walk<'w, 's> {
         path: &mut Path<'v>,
         a: &'v [Value<'_>],
         b: &'v [Value<'_>],
-        ours: &[String],
-        theirs: &[String],
+        ours: &[Meaning],
+        theirs: &[Meaning],
     ) {
         for op in capture_diff_slices(Algorithm::Myers, ours, theirs) {
             let (old, new) = (op.old_range(), op.new_range());
@@ -372,57 +380,6 @@ impl<'w, 's> Walk<'w, 's> {
         }
     }
 
-    /// The value's meaning as text: equal for elements and rows that belong together. Numbers that
-    /// are bound show their binding, new ones show nothing.
-    pub(super) fn canonical<'v>(
-        &self,
-        path: &mut Path<'v>,
-        side: Side,
-        value: &'v Value<'_>,
-    ) -> String {
-        if let Some((object, sort)) = self.scope.context.rules.identities().at(self.root, path)
-            && is_name(value)
-        {
-            if sort == Sort::Definition {
-                return "<new>".to_owned();
-            }
-            let name = value.to_text();
-            // Both sides in the reference's numbers.
-            return match side {
-                Side::Reference => name,
-                Side::Candidate => self
-                    .bindings
-                    .reference_for(object, &name)
-                    .map_or(name.clone(), str::to_owned),
-            };
-        }
-        match value {
-            Value::Array(elements) => {
-                let mut parts = Vec::with_capacity(elements.len());
-                for (index, element) in elements.iter().enumerate() {
-                    path.push(Segment::Index(index));
-                    parts.push(self.canonical(path, side, element));
-                    path.pop();
-                }
-                format!("[{}]", parts.join(","))
-            }
-            Value::Object(members) => {
-                let mut parts = Vec::with_capacity(members.len());
-                for (key, member) in members {
-                    path.push(Segment::Key(key.written()));
-                    let member = self.canonical(path, side, member);
-                    path.pop();
-                    parts.push(format!("\"{}\":{member}", key.written()));
-                }
-                if self.place == Place::Effects {
-                    parts.sort();
-                }
-                format!("{{{}}}", parts.join(","))
-            }
-            scalar => scalar.to_text(),
-        }
-    }
-
     /// First rule at this place whose equivalence is asked for.
     pub(super) fn rule(
         &self,
@@ -474,7 +431,7 @@ impl<'w, 's> Walk<'w, 's> {
 type Members<'a> = [(Text<'a>, Value<'a>)];
 
 /// Whether the value can name an object: a number or a text, and not null.
-fn is_name(value: &Value<'_>) -> bool {
+pub(super) fn is_name(value: &Value<'_>) -> bool {
     matches!(value, Value::Number(_) | Value::String(_))
 }
 

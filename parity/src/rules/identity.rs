@@ -32,7 +32,8 @@ fn default_column() -> String {
 /// All places where identities stand.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Identities {
-    places: Vec<IdentityPlace>,
+    /// By the root of their pattern.
+    places: BTreeMap<String, Vec<IdentityPlace>>,
     /// How many steps of reference away from a table without parents; parents are paired first.
     ranks: BTreeMap<String, usize>,
 }
@@ -52,9 +53,32 @@ pub(crate) enum Sort {
     Mention,
 }
 
+/// The places below one root.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RootIdentities<'a> {
+    places: &'a [IdentityPlace],
+}
+
+impl<'a> RootIdentities<'a> {
+    /// Object whose number stands at a place.
+    pub(crate) fn at(&self, path: &[Segment<'_>]) -> Option<(&'a str, Sort)> {
+        self.places
+            .iter()
+            .find(|place| place.pattern.matches_below_root(path))
+            .map(|place| (place.object.as_str(), place.sort))
+    }
+
+    /// Whether any number may stand below a place.
+    pub(crate) fn reach_into(&self, path: &[Segment<'_>]) -> bool {
+        self.places
+            .iter()
+            .any(|place| place.pattern.reaches_into(path))
+    }
+}
+
 impl Identities {
     pub(super) fn new(entries: Vec<IdentityEntry>) -> Result<Self, RulesError> {
-        let mut places = Vec::new();
+        let mut places: BTreeMap<String, Vec<IdentityPlace>> = BTreeMap::new();
         let mut parents: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for entry in entries {
             let IdentityEntry {
@@ -96,7 +120,8 @@ impl Identities {
                             .or_default()
                             .push(table.clone());
                     }
-                    places.push(IdentityPlace {
+                    let below = places.entry(pattern.root().to_owned()).or_default();
+                    below.push(IdentityPlace {
                         object: table.clone(),
                         sort,
                         pattern,
@@ -111,24 +136,23 @@ impl Identities {
         Ok(Identities { places, ranks })
     }
 
-    /// Object whose number stands at a place.
-    pub(crate) fn at(&self, root: &str, path: &[Segment<'_>]) -> Option<(&str, Sort)> {
-        self.places
-            .iter()
-            .find(|place| place.pattern.matches(root, path))
-            .map(|place| (place.object.as_str(), place.sort))
+    /// The places below one root.
+    pub(crate) fn below(&self, root: &str) -> RootIdentities<'_> {
+        RootIdentities {
+            places: self.places.get(root).map_or(&[], Vec::as_slice),
+        }
     }
 
     /// Whether any place lies in the value with this root.
     pub(crate) fn reach(&self, root: &str) -> bool {
-        self.places.iter().any(|place| place.pattern.root() == root)
+        self.places.contains_key(root)
     }
 
     /// Parameters of the request target that hold a number.
     pub(crate) fn target_parameters(&self) -> impl Iterator<Item = &str> {
-        self.places
+        self.below("target")
+            .places
             .iter()
-            .filter(|place| place.pattern.root() == "target")
             .filter_map(|place| place.pattern.last_key())
     }
 

@@ -1,0 +1,61 @@
+//! Runs one pure hot path, for counting its instructions: `hot_paths` lists the paths, `hot_paths <name>`
+//! runs one. Only [`measured`] is to be counted; what it works on is prepared before.
+
+#![expect(clippy::print_stdout, reason = "the list is what was asked for")]
+
+#[path = "../benches/compare/documents.rs"]
+mod documents;
+#[path = "../benches/compare/pairs.rs"]
+mod pairs;
+
+use std::hint::black_box;
+
+use parity::json;
+
+use pairs::Pair;
+
+/// Bytes of one side.
+const SIZE: usize = 100_000;
+
+type Work = Box<dyn Fn()>;
+
+const PATHS: [(&str, fn() -> Work); 5] = [
+    ("parity/parse", || {
+        let body = documents::in_order(SIZE);
+        Box::new(move || drop(black_box(json::parse(&body))))
+    }),
+    ("parity/equal", || comparison(Pair::equal(SIZE))),
+    ("parity/diverging", || comparison(Pair::diverging(SIZE))),
+    ("parity/keyed_list", || comparison(Pair::keyed(SIZE))),
+    ("parity/unordered_list", || {
+        comparison(Pair::unordered(SIZE))
+    }),
+];
+
+fn main() {
+    let Some(wanted) = std::env::args().nth(1) else {
+        for (name, _) in PATHS {
+            println!("{name}");
+        }
+        return;
+    };
+    let (_, prepare) = PATHS
+        .iter()
+        .find(|(name, _)| *name == wanted)
+        .expect("the name of a path, as listed without arguments");
+    let work = prepare();
+    // Once uncounted, so that what is made once in a process is not counted.
+    work();
+    measured(&work);
+}
+
+fn comparison(pair: Pair) -> Work {
+    assert!(pair.bytes() >= 2 * SIZE, "both sides are of full size");
+    Box::new(move || drop(black_box(pair.compare())))
+}
+
+#[inline(never)]
+fn measured(work: &Work) {
+    work();
+    black_box(());
+}
