@@ -130,7 +130,7 @@ pub(crate) fn score_in_memory(snapshot: &Snapshot, verifier: &Verifier) -> Simul
     let circumstances = Circumstances {
         rules: &rules,
         now: now(),
-        verify: &|credential| verifier.verify(credential, now()),
+        verifier,
         show_points: false,
         contended: false,
     };
