@@ -222,13 +222,18 @@ impl Signature {
 
     /// Signature of a divergence whose general path is known.
     pub(crate) fn of_pattern(route: &str, pattern: &str, divergence: &Divergence) -> Self {
+        // A status says what happened: 404 for 200 is another cause than 500 for 200.
+        let shape = |value: &Option<String>| match (divergence.place, value) {
+            (Place::Status, Some(status)) => status.clone(),
+            (_, value) => shape::of(value.as_deref()),
+        };
         Signature {
             route: route.to_owned(),
             place: divergence.place,
             path: pattern.to_owned(),
             kind: divergence.kind,
-            reference: shape::of(divergence.reference.as_deref()),
-            candidate: shape::of(divergence.candidate.as_deref()),
+            reference: shape(&divergence.reference),
+            candidate: shape(&divergence.candidate),
         }
     }
 
