@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{completions, import, man, replay},
+    commands::{completions, import, man, replay, report},
     exit::{Exit, Failure},
     terminal::Terminal,
 };
@@ -38,6 +38,7 @@ enum Command {
     Replay(Box<replay::Arguments>),
     Completions(completions::Arguments),
     Man(man::Arguments),
+    Report(report::Arguments),
 }
 
 impl Cli {
@@ -57,6 +58,7 @@ impl Cli {
             Command::Replay(arguments) => replay::run(&arguments, terminal).await,
             Command::Completions(arguments) => completions::run(&arguments, terminal),
             Command::Man(arguments) => man::run(&arguments),
+            Command::Report(arguments) => report::run(&arguments, terminal),
         }
     }
 }

@@ -4,3 +4,4 @@ pub mod completions;
 pub mod import;
 pub mod man;
 pub mod replay;
+pub mod report;

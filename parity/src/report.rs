@@ -6,11 +6,17 @@
 
 mod builder;
 mod difference;
+mod html;
+mod junit;
+mod markdown;
 mod model;
 mod terminal;
 
 pub use builder::{Builder, LeftOut, Pair};
 pub use difference::{Difference, merge};
+pub use html::html_page;
+pub use junit::junit;
+pub use markdown::{markdown, markdown_difference};
 pub use model::{
     DivergedExchange, FoundDivergence, Latency, LatencyPair, MOST_DIVERGENCES, Report, RouteReport,
     RuleUse, Run, Shard, SideRecord, Uncompared, VERSION,

@@ -48,7 +48,12 @@ impl<'a> Text<'a> {
         if !self.0.contains('\\') {
             return Cow::Borrowed(&self.0);
         }
-        Cow::Owned(decode(&self.0))
+        Cow::Owned(String::from_utf16_lossy(&decode(&self.0)))
+    }
+
+    /// Whether both strings mean the same, down to lone surrogates.
+    pub fn means_same_as(&self, other: &Text<'_>) -> bool {
+        self == other || decode(&self.0) == decode(&other.0)
     }
 
     /// The same text without its document.
@@ -70,44 +75,26 @@ impl PartialEq<str> for Text<'_> {
     }
 }
 
-fn decode(written: &str) -> String {
-    let mut decoded = String::with_capacity(written.len());
+/// UTF-16 code units of the string, lone surrogates included.
+fn decode(written: &str) -> Vec<u16> {
+    let mut units = Vec::with_capacity(written.len());
     let mut rest = written;
     while let Some(at) = rest.find('\\') {
-        decoded.push_str(&rest[..at]);
+        units.extend(rest[..at].encode_utf16());
         let escape = rest.as_bytes().get(at + 1).copied().unwrap_or(b'\\');
         rest = rest.get(at + 2..).unwrap_or_default();
-        match escape {
-            b'n' => decoded.push('\n'),
-            b'r' => decoded.push('\r'),
-            b't' => decoded.push('\t'),
-            b'b' => decoded.push('\u{8}'),
-            b'f' => decoded.push('\u{c}'),
-            b'u' => decoded.push(decode_unit(&mut rest)),
-            other => decoded.push(char::from(other)),
-        }
+        units.push(match escape {
+            b'n' => 0x0A,
+            b'r' => 0x0D,
+            b't' => 0x09,
+            b'b' => 0x08,
+            b'f' => 0x0C,
+            b'u' => take_hex(&mut rest),
+            other => u16::from(other),
+        });
     }
-    decoded.push_str(rest);
-    decoded
-}
-
-/// Reads the four digits after `\u`, and the second half of a surrogate pair if one follows.
-fn decode_unit(rest: &mut &str) -> char {
-    let first = take_hex(rest);
-    if (0xD800..0xDC00).contains(&first) {
-        let mut after = *rest;
-        if let Some(tail) = after.strip_prefix("\\u") {
-            after = tail;
-            let second = take_hex(&mut after);
-            if (0xDC00..0xE000).contains(&second) {
-                *rest = after;
-                let scalar =
-                    0x1_0000 + ((u32::from(first) - 0xD800) << 10) + (u32::from(second) - 0xDC00);
-                return char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER);
-            }
-        }
-    }
-    char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER)
+    units.extend(rest.encode_utf16());
+    units
 }
 
 fn take_hex(rest: &mut &str) -> u16 {
@@ -143,5 +130,13 @@ mod tests {
         let (raw, escaped) = (Text::from_written("é"), Text::from_written("\\u00e9"));
         assert_ne!(raw, escaped);
         assert_eq!(raw.decoded(), escaped.decoded());
+        assert!(raw.means_same_as(&escaped));
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_no_replacement_character() {
+        let [raw, escaped, lone] = ["\u{FFFD}", "\\ufffd", "\\ud800"].map(Text::from_written);
+        assert!(raw.means_same_as(&escaped));
+        assert!(!escaped.means_same_as(&lone));
     }
 }

@@ -211,3 +211,61 @@ fn the_terminal_shows_where_the_values_part() {
     }
     assert!(!text.contains('\u{1b}'), "no colour unless asked for");
 }
+
+const HOSTILE: Change = (
+    "$.a",
+    "\"<script>alert(1)</script>\"",
+    "\"</script><img src=x onerror=alert(1)> `|*_ & \u{1b}\"",
+);
+
+#[test]
+fn no_value_becomes_markup() {
+    let report = report(None, &[("s/<b>", &[HOSTILE])]);
+    let page = html_page(&report);
+    assert!(!page.contains("<script>alert") && !page.contains("<img"));
+    assert_eq!(page.matches("<script>").count(), 1, "only our own script");
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(!page.contains("s/<b>"));
+    let comment = markdown(&report);
+    let outside_code: String = comment.split('`').step_by(2).collect();
+    assert!(!outside_code.contains("<script") && !outside_code.contains("<b>"));
+    assert!(!junit(&report).contains("<script"));
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere() {
+    let page = html_page(&report(None, &[("s/1", &[A])]));
+    for outside in ["http://", "https://", "src=", "@import", "<link"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    for section in [
+        "id=\"routes\"",
+        "id=\"clusters\"",
+        "id=\"exchanges\"",
+        "id=\"latency\"",
+    ] {
+        assert!(page.contains(section), "{section}");
+    }
+}
+
+#[test]
+fn junit_has_a_suite_per_route_and_a_failure_per_cluster() {
+    let text = junit(&report(None, &[("s/1", &[A, B]), ("s/2", &[A])]));
+    assert_eq!(text.matches("<testsuite ").count(), 1, "{text}");
+    assert_eq!(text.matches("<failure ").count(), 2, "{text}");
+    let clean = junit(&report(None, &[("s/1", &[])]));
+    assert!(!clean.contains("<failure") && clean.contains("answers and rows agree"));
+}
+
+#[test]
+fn markdown_says_verdict_counts_and_causes() {
+    let text = markdown(&report(None, &[("s/1", &[A]), ("s/2", &[])]));
+    for expected in [
+        "## Parity: fail: diverged",
+        "2 requests seen, 1 match",
+        "| x | 2 | 1 | 0 | 1 |",
+        "reference `\"1.25\"`",
+    ] {
+        assert!(text.contains(expected), "{expected:?} in\n{text}");
+    }
+}

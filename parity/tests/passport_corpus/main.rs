@@ -71,7 +71,7 @@ fn every_recorded_answer_matches_itself() {
 }
 
 /// Steps that each fault is put into, one at a time: the first of the corpus that can have it.
-const STEPS_PER_FAULT: usize = 30;
+const STEPS_PER_FAULT: usize = 12;
 
 #[test]
 fn every_seeded_fault_is_caught() {
