@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{completions, import, man, replay, report},
+    commands::{completions, import, load, man, minimize, replay, report},
     exit::{Exit, Failure},
     terminal::Terminal,
 };
@@ -37,6 +37,8 @@ enum Command {
     Import(import::Arguments),
     Replay(Box<replay::Arguments>),
     Completions(completions::Arguments),
+    Load(load::Arguments),
+    Minimize(minimize::Arguments),
     Man(man::Arguments),
     Report(report::Arguments),
 }
@@ -57,6 +59,8 @@ impl Cli {
             Command::Import(arguments) => import::run(&arguments, terminal),
             Command::Replay(arguments) => replay::run(&arguments, terminal).await,
             Command::Completions(arguments) => completions::run(&arguments, terminal),
+            Command::Load(arguments) => load::run(&arguments, terminal).await,
+            Command::Minimize(arguments) => minimize::run(&arguments, terminal).await,
             Command::Man(arguments) => man::run(&arguments),
             Command::Report(arguments) => report::run(&arguments, terminal),
         }

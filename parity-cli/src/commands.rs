@@ -2,6 +2,8 @@
 
 pub mod completions;
 pub mod import;
+pub mod load;
 pub mod man;
+pub mod minimize;
 pub mod replay;
 pub mod report;

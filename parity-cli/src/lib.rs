@@ -7,7 +7,10 @@ pub mod cli;
 pub mod commands;
 pub mod database;
 pub mod exit;
+pub mod faulty;
+pub mod load;
 pub mod replay;
+pub mod reproduce;
 pub mod sides;
 pub mod terminal;
 

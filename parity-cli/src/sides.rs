@@ -1,12 +1,13 @@
 //! Opening the two sides that commands compare, from what the command line says of them.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Args;
-use parity::{
-    fixture::Reader,
-    rules::{Rules, RulesError},
-};
+use parity::{fixture::Reader, rules::Rules};
 use scorer::{
     embedded::{Options, Postgres, Source},
     message::Mode,
@@ -26,8 +27,9 @@ const BUILT_IN_RULES: &str = include_str!("../../fixtures/passport/rules.toml");
 /// Which backends to compare.
 #[derive(Debug, Args)]
 pub struct Sides {
-    /// The trusted side: `recorded`, or the address of a backend such as http://127.0.0.1:8000.
-    #[arg(long, value_name = "recorded|URL", default_value = "recorded")]
+    /// The trusted side: `recorded`, `embedded` for the scorer in this process, or the address of a
+    /// backend such as http://127.0.0.1:8000.
+    #[arg(long, value_name = "recorded|embedded|URL", default_value = "recorded")]
     pub reference: String,
     /// The new side: `embedded` for the scorer in this process, or the address of a backend.
     #[arg(long, value_name = "embedded|URL", default_value = "embedded")]
@@ -80,20 +82,36 @@ impl RulesFile {
     ///
     /// # Errors
     /// Names the file and the line that is not understood.
-    pub fn read(&self, fixtures: &std::path::Path, terminal: Terminal) -> Result<Rules, Failure> {
-        let beside = fixtures.join("rules.toml");
-        let path = match &self.rules {
-            Some(path) => path,
-            None if beside.exists() => &beside,
-            None => {
-                terminal.note("comparing by the built-in rules: the fixtures have no rules.toml");
-                return Rules::load(BUILT_IN_RULES).map_err(Failure::internal);
-            }
-        };
-        Rules::read(path).map_err(|error| match error {
-            RulesError::Read { .. } => Failure::usage(error),
-            error => Failure::usage(format!("{}: {error}", path.display())),
+    pub fn read(&self, fixtures: &Path, terminal: Terminal) -> Result<Rules, Failure> {
+        let path = self.path(fixtures);
+        if path.is_none() {
+            terminal.note("comparing by the built-in rules: the fixtures have no rules.toml");
+        }
+        Rules::load(&self.text(fixtures)?).map_err(|error| match path {
+            Some(path) => Failure::usage(format!("{}: {error}", path.display())),
+            None => Failure::internal(error),
         })
+    }
+
+    /// The rules as written.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn text(&self, fixtures: &Path) -> Result<String, Failure> {
+        match self.path(fixtures) {
+            None => Ok(BUILT_IN_RULES.to_owned()),
+            Some(path) => std::fs::read_to_string(&path).map_err(|error| {
+                Failure::usage(format!("cannot read {}: {error}", path.display()))
+            }),
+        }
+    }
+
+    /// The file to read; none for the built-in rules.
+    fn path(&self, fixtures: &Path) -> Option<PathBuf> {
+        let beside = fixtures.join("rules.toml");
+        self.rules
+            .clone()
+            .or_else(|| beside.exists().then_some(beside))
     }
 }
 
@@ -105,7 +123,7 @@ impl Sides {
     pub async fn open(
         &self,
         reader: &Reader,
-        origin: &std::path::Path,
+        origin: &Path,
     ) -> Result<[Arc<dyn Backend>; 2], Failure> {
         let seed = reader.seed().map_err(Failure::usage)?.map(|sql| Seed {
             origin: origin.join("seed.sql").display().to_string(),
@@ -118,19 +136,30 @@ impl Sides {
         }
         let reference: Arc<dyn Backend> = match self.reference.as_str() {
             "recorded" => Arc::new(Recorded),
+            "embedded" => Arc::new(self.embedded(reader, seed.clone()).await?),
             url => Arc::new(
                 self.live(url, self.reference_db.as_deref(), seed.as_ref())
                     .await?,
             ),
         };
         let candidate: Arc<dyn Backend> = match self.candidate.as_str() {
-            "embedded" => Arc::new(self.embedded(&reader.manifest().settings, seed).await?),
+            "embedded" => Arc::new(self.embedded(reader, seed).await?),
             url => Arc::new(
                 self.live(url, self.candidate_db.as_deref(), seed.as_ref())
                     .await?,
             ),
         };
         Ok([reference, candidate])
+    }
+
+    async fn embedded(&self, reader: &Reader, seed: Option<Seed>) -> Result<Embedded, Failure> {
+        let mode = if self.dry_run {
+            Mode::DryRun
+        } else {
+            Mode::Commit
+        };
+        let settings = &reader.manifest().settings;
+        open_embedded(settings, seed, mode, self.postgres.as_deref()).await
     }
 
     async fn live(
@@ -151,39 +180,37 @@ impl Sides {
         };
         Ok(Live::new(client, database))
     }
+}
 
-    async fn embedded(
-        &self,
-        settings: &[(String, String)],
-        seed: Option<Seed>,
-    ) -> Result<Embedded, Failure> {
-        let settings = Settings::from_pairs(settings.iter().cloned())
-            .map_err(|error| Failure::usage(format!("the fixtures' settings: {error}")))?;
-        let options = Options {
-            database_url: self.postgres.clone(),
-            source: Source::from_env().map_err(Failure::usage)?,
-            data_directory: None,
-        };
-        let postgres = Postgres::start(options).await.map_err(|error| {
-            if self.postgres.is_some() {
-                Failure::usage(error)
-            } else {
-                Failure::internal(error)
-            }
-        })?;
-        let mode = if self.dry_run {
-            Mode::DryRun
-        } else {
-            Mode::Commit
-        };
-        Embedded::prepare(postgres, settings, &seed.unwrap_or_default(), mode)
-            .await
-            .map_err(|error| match error {
-                DatabaseError::Seed { .. } | DatabaseError::SeedLine { .. } => {
-                    Failure::usage(error)
-                }
-                error if self.postgres.is_some() => Failure::usage(error),
-                error => Failure::internal(error),
-            })
-    }
+/// Starts the embedded scorer on databases of its own: on the server at `postgres`, else on an
+/// installed PostgreSQL, else on the carried one.
+///
+/// # Errors
+/// The settings or the seed cannot be used, or no server can be started.
+pub async fn open_embedded(
+    settings: &[(String, String)],
+    seed: Option<Seed>,
+    mode: Mode,
+    postgres: Option<&str>,
+) -> Result<Embedded, Failure> {
+    let blame = |error: &dyn std::fmt::Display| match postgres {
+        Some(_) => Failure::usage(error),
+        None => Failure::internal(error),
+    };
+    let settings = Settings::from_pairs(settings.iter().cloned())
+        .map_err(|error| Failure::usage(format!("the fixtures' settings: {error}")))?;
+    let options = Options {
+        database_url: postgres.map(ToOwned::to_owned),
+        source: Source::from_env().map_err(Failure::usage)?,
+        data_directory: None,
+    };
+    let server = Postgres::start(options)
+        .await
+        .map_err(|error| blame(&error))?;
+    Embedded::prepare(server, settings, &seed.unwrap_or_default(), mode)
+        .await
+        .map_err(|error| match error {
+            DatabaseError::Seed { .. } | DatabaseError::SeedLine { .. } => Failure::usage(error),
+            error => blame(&error),
+        })
 }

@@ -3,7 +3,7 @@
 //! Stands next to every verdict: a pass says nothing about a route, status, parameter, field or
 //! error that was never seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -209,6 +209,14 @@ impl RouteCoverage {
         }
         self.not_kept += not_kept;
     }
+}
+
+/// Paths of the members of a JSON body, with wild indices; absent when the body is no JSON.
+pub fn fields(body: &[u8]) -> Option<BTreeSet<String>> {
+    let body = json::parse(body).ok()?;
+    let mut paths = Vec::new();
+    field_paths(&body, &mut Vec::new(), &mut paths);
+    Some(paths.into_iter().collect())
 }
 
 fn query_names(target: &str) -> impl Iterator<Item = &str> {

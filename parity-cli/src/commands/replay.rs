@@ -174,7 +174,7 @@ fn describe(arguments: &Arguments) -> Run {
 }
 
 /// A report keeps what its fixtures keep.
-fn redactor(reader: &Reader) -> Redactor {
+pub(super) fn redactor(reader: &Reader) -> Redactor {
     match &reader.manifest().redaction {
         RedactionRecord::Kept { reason } => Redactor::keep_all(reason.clone()),
         RedactionRecord::Replaced { .. } => Redactor::new(rand::random::<[u8; 32]>()),

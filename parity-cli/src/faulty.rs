@@ -1,0 +1,124 @@
+//! A candidate with one deliberate fault, to show that the tools find it. Never a side of a real
+//! comparison: `doctor` and the tests use it.
+
+mod catalogue;
+mod change;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use parity::{
+    exchange::Request,
+    fixture::{Scenario, Step},
+};
+
+use crate::backend::{Answer, Backend, BackendError, Session};
+
+pub use catalogue::FAULTS;
+pub use change::Change;
+
+/// Where a fault shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    Status,
+    Header,
+    Body,
+    Decimal,
+    Time,
+    Order,
+    Rows,
+    Authentication,
+    RateLimit,
+    Cache,
+}
+
+/// One deliberate fault.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault {
+    /// Says what goes wrong: `status-created-as-ok`.
+    pub name: &'static str,
+    pub layer: Layer,
+    pub change: Change,
+}
+
+impl Fault {
+    /// The fault with this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FAULTS.iter().find(|fault| fault.name == name)
+    }
+
+    /// Spoils the answer and says whether there was anything to spoil.
+    pub fn strike(&self, answer: &mut Answer) -> bool {
+        self.change.apply(answer)
+    }
+}
+
+/// A backend whose answers all suffer from one fault.
+#[derive(Debug)]
+pub struct FaultyCandidate {
+    inner: Arc<dyn Backend>,
+    fault: &'static Fault,
+}
+
+impl FaultyCandidate {
+    pub fn new(inner: Arc<dyn Backend>, fault: &'static Fault) -> Self {
+        Self { inner, fault }
+    }
+}
+
+impl Backend for FaultyCandidate {
+    fn describe(&self) -> String {
+        format!(
+            "{} with the fault {}",
+            self.inner.describe(),
+            self.fault.name
+        )
+    }
+
+    fn concurrency(&self) -> usize {
+        self.inner.concurrency()
+    }
+
+    fn begin<'a>(
+        &'a self,
+        scenario: &'a Scenario,
+    ) -> BoxFuture<'a, Result<Box<dyn Session + 'a>, BackendError>> {
+        Box::pin(async move {
+            let inner = self.inner.begin(scenario).await?;
+            Ok(Box::new(FaultySession {
+                inner,
+                fault: self.fault,
+            }) as Box<dyn Session>)
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}
+
+struct FaultySession<'s> {
+    inner: Box<dyn Session + 's>,
+    fault: &'static Fault,
+}
+
+impl Session for FaultySession<'_> {
+    fn answer<'a>(
+        &'a mut self,
+        step: &'a Step,
+        request: &'a Request,
+    ) -> BoxFuture<'a, Result<Answer, BackendError>> {
+        Box::pin(async move {
+            let mut answer = self.inner.answer(step, request).await?;
+            self.fault.strike(&mut answer);
+            Ok(answer)
+        })
+    }
+
+    fn end<'a>(self: Box<Self>) -> BoxFuture<'a, ()>
+    where
+        Self: 'a,
+    {
+        self.inner.end()
+    }
+}
