@@ -1,8 +1,7 @@
 "use strict";
 (() => {
-  const search = document.getElementById("search");
-  const route = document.getElementById("route");
-  const place = document.getElementById("place");
+  const controls = ["search", "route", "place"].map((id) => document.getElementById(id));
+  const [search, route, place] = controls;
   const items = [...document.querySelectorAll(".filtered")];
   const texts = new Map(items.map((item) => [item, item.textContent.toLowerCase()]));
 
@@ -21,6 +20,18 @@
     document.getElementById("shown").textContent = `${shown} shown`;
   }
 
+  // The address says what is shown, so that a view can be passed on: report.html?route=…&search=…
+  function readAddress() {
+    const asked = new URLSearchParams(location.search);
+    for (const control of controls) control.value = asked.get(control.id) ?? "";
+  }
+
+  function writeAddress() {
+    const kept = new URLSearchParams();
+    for (const control of controls) if (control.value) kept.set(control.id, control.value);
+    history.replaceState(null, "", `?${kept}${location.hash}`);
+  }
+
   // A link to a request opens it.
   function open() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -31,10 +42,16 @@
     }
   }
 
-  for (const control of [search, route, place]) control.addEventListener("input", apply);
+  for (const control of controls) {
+    control.addEventListener("input", () => {
+      apply();
+      writeAddress();
+    });
+  }
   document.getElementById("filters").addEventListener("submit", (event) => event.preventDefault());
   window.addEventListener("hashchange", open);
   window.addEventListener("beforeprint", () => items.forEach((item) => { if (!item.hidden) item.open = true; }));
+  readAddress();
   apply();
   open();
 })();
