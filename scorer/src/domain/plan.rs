@@ -64,9 +64,10 @@ pub struct Identifiers {
 }
 
 impl Identifiers {
-    /// Negative placeholders for rows that nobody inserts, unique within the plan.
-    pub fn placeholders(plan: &Plan) -> Self {
-        let mut last = 0;
+    /// Negative placeholders for rows that nobody inserts, unique within the plan and below those
+    /// that are `taken`.
+    pub fn placeholders(plan: &Plan, taken: usize) -> Self {
+        let mut last = -i64::try_from(taken).unwrap_or(i64::MAX);
         let mut next = || {
             last -= 1;
             last

@@ -290,7 +290,10 @@ impl<V: ProofVerifier> Engine<V> {
             let extra = request
                 .extra
                 .and_then(|extra| extra(simulation.outcome.as_ref().ok()?));
-            let effects = match self.carry_out(&simulation, extra, mode).await? {
+            let effects = match self
+                .carry_out(&simulation, extra, mode, written.added.len())
+                .await?
+            {
                 Ok(effects) => effects,
                 Err(Conflict::Link) => {
                     lost_links += 1;
@@ -326,16 +329,18 @@ impl<V: ProofVerifier> Engine<V> {
         Err(Failure::clean(Cause::Exception(text)))
     }
 
-    /// Writes a simulated scoring, or says what would be written.
+    /// Writes a simulated scoring, or says what would be written: there, `taken` placeholders are
+    /// in use already.
     async fn carry_out(
         &self,
         simulation: &Simulation,
         extra: Option<Change>,
         mode: Mode,
+        taken: usize,
     ) -> Result<Result<Effects, Conflict>, sqlx::Error> {
         let plan = &simulation.plan;
         if mode == Mode::DryRun {
-            let mut effects = plan.effects(&Identifiers::placeholders(plan));
+            let mut effects = plan.effects(&Identifiers::placeholders(plan, taken));
             effects.0.extend(extra);
             return Ok(Ok(effects));
         }

@@ -53,7 +53,7 @@ fn run(snapshot: &Snapshot, rules: &Rules) -> Simulation {
 }
 
 fn tables(simulation: &Simulation) -> Vec<&'static str> {
-    let ids = Identifiers::placeholders(&simulation.plan);
+    let ids = Identifiers::placeholders(&simulation.plan, 0);
     let table = |change| match change {
         Change::Inserted { table, .. }
         | Change::Updated { table, .. }
@@ -171,7 +171,7 @@ fn an_infinite_score_raises_and_leaves_the_row_processing() {
         assert_eq!(simulation.plan.outcome, None);
         let effects = simulation
             .plan
-            .effects(&Identifiers::placeholders(&simulation.plan));
+            .effects(&Identifiers::placeholders(&simulation.plan, 0));
         let Change::Inserted { row, .. } = &effects.0[1] else {
             panic!("the score is inserted")
         };
