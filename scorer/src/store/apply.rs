@@ -187,13 +187,18 @@ fn stamp(stamp: &CachedStamp) -> Value {
     ])
 }
 
+/// Without recursion: a stamp may be nested as deep as the parser allows.
 fn has_float(value: &Value) -> bool {
-    match value {
-        Value::Float(_) => true,
-        Value::List(items) => items.iter().any(has_float),
-        Value::Dict(dict) => dict.iter().any(|(_, value)| has_float(value)),
-        Value::None | Value::Bool(_) | Value::Int(_) | Value::Str(_) => false,
+    let mut waiting = vec![value];
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Float(_) => return true,
+            Value::List(items) => waiting.extend(items),
+            Value::Dict(dict) => waiting.extend(dict.iter().map(|(_, value)| value)),
+            Value::None | Value::Bool(_) | Value::Int(_) | Value::Str(_) => {}
+        }
     }
+    false
 }
 
 /// The columns of a row to insert, as JSON.

@@ -15,7 +15,10 @@ use tokio::{
     net::{TcpListener, UnixStream, tcp::OwnedReadHalf, unix::OwnedWriteHalf},
 };
 
-/// Counts the messages after which a client waits: `Sync` and simple queries.
+/// Counts how often a client sends work and waits: simple queries, and `Sync` after other messages.
+///
+/// A `Sync` alone is the check with which the pool takes a connection back. It comes after the
+/// request has its rows, and no request waits for it as long as another connection is free.
 #[derive(Debug, Clone, Default)]
 pub struct RoundTrips(Arc<AtomicUsize>);
 
@@ -62,11 +65,13 @@ async fn forward_counting(
 ) -> std::io::Result<()> {
     // The start-up message has no type.
     forward_body(&mut client, &mut server).await?;
+    let mut work = false;
     loop {
         let kind = client.read_u8().await?;
-        if matches!(kind, b'S' | b'Q') {
+        if kind == b'Q' || (kind == b'S' && work) {
             trips.0.fetch_add(1, Ordering::SeqCst);
         }
+        work = !matches!(kind, b'S' | b'Q');
         server.write_u8(kind).await?;
         forward_body(&mut client, &mut server).await?;
     }
