@@ -5,15 +5,16 @@ use std::fmt;
 use super::arithmetic::rescale;
 use super::{Decimal, DecimalError, Finite, Repr};
 
-/// Largest first digit's exponent that fixed notation spells out: that of the largest sum.
-const LARGEST_EXPONENT: i64 = 999_999;
+/// Largest first digit's exponent that fixed notation spells out, far beyond that of any sum.
+const LARGEST_EXPONENT: i64 = 100_000_000;
 
 impl Decimal {
     /// `format(self, '.<places>f')`: fixed notation, rounded half even (contract §1.5).
     ///
     /// # Errors
     ///
-    /// `Memory` from 1e1000000 on, which no sum reaches. Python goes on as long as it has memory.
+    /// `Memory` beyond a hundred million digits, which no sum has. Python goes on as long as it has
+    /// memory.
     pub fn format_fixed(&self, places: u32) -> Result<String, DecimalError> {
         let Repr::Finite(number) = &self.0 else {
             return Ok(self.to_string());
