@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{completions, import, load, man, minimize, replay, report},
+    commands::{completions, demo, import, load, man, minimize, replay, report, stub},
     exit::{Exit, Failure},
     terminal::Terminal,
 };
@@ -34,8 +34,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Import(import::Arguments),
     Replay(Box<replay::Arguments>),
+    Stub(stub::Arguments),
     Completions(completions::Arguments),
     Load(load::Arguments),
     Minimize(minimize::Arguments),
@@ -56,8 +58,10 @@ impl Cli {
     pub async fn run(self) -> Result<Exit, Failure> {
         let terminal = self.terminal();
         match self.command {
+            Command::Demo(arguments) => demo::run(&arguments, terminal).await,
             Command::Import(arguments) => import::run(&arguments, terminal),
             Command::Replay(arguments) => replay::run(&arguments, terminal).await,
+            Command::Stub(arguments) => stub::run(&arguments, terminal).await,
             Command::Completions(arguments) => completions::run(&arguments, terminal),
             Command::Load(arguments) => load::run(&arguments, terminal).await,
             Command::Minimize(arguments) => minimize::run(&arguments, terminal).await,

@@ -12,6 +12,7 @@ pub mod load;
 pub mod replay;
 pub mod reproduce;
 pub mod sides;
+pub mod stub;
 pub mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -22,6 +23,10 @@ use crate::{
     cli::Cli,
     exit::{Exit, Failure},
 };
+
+/// Without `RUST_LOG`: the scorer's own account of its errors is no news here, where they are compared,
+/// and a busy machine makes statements slow.
+const QUIET_LIBRARIES: &str = "warn,scorer::api=off,sqlx=error";
 
 /// Runs the command line and says how it ended. Never panics on bad input.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -54,7 +59,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(QUIET_LIBRARIES)),
         )
         .with_writer(std::io::stderr)
         .with_ansi(cli.terminal().color)

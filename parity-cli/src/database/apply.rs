@@ -32,6 +32,9 @@ pub(super) async fn apply(
             for row in &changed.inserted {
                 insert(&mut transaction, table, row).await?;
             }
+            if !changed.inserted.is_empty() {
+                advance_sequence(&mut transaction, table).await?;
+            }
         }
         transaction.commit().await
     };
@@ -53,6 +56,30 @@ async fn insert(
         .bind(row.to_text())
         .execute(&mut **transaction)
         .await?;
+    Ok(())
+}
+
+/// What is inserted next, e.g. by the SQL before a step, must not take a number already in use.
+async fn advance_sequence(
+    transaction: &mut Transaction<'_, Postgres>,
+    table: &Table,
+) -> Result<(), sqlx::Error> {
+    let [key] = table.key() else {
+        return Ok(());
+    };
+    let (target, column) = (table.quoted(), identifier(key));
+    let sequence: Option<String> = sqlx::query_scalar("SELECT pg_get_serial_sequence($1, $2)")
+        .bind(&target)
+        .bind(key)
+        .fetch_one(&mut **transaction)
+        .await?;
+    if let Some(sequence) = sequence {
+        let sql = format!("SELECT setval($1::regclass, (SELECT max({column}) FROM {target}))");
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(sequence)
+            .execute(&mut **transaction)
+            .await?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The rows of a dry-run, in the form row capture gives them.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use parity::{
     effects::{Effects, RowUpdate},
     json::{self, Json, Value},
@@ -80,19 +80,19 @@ fn cell(value: &Cell) -> Json {
     }
 }
 
-/// As PostgreSQL's `to_json` writes it: no zeros at the end of the fraction.
+/// As PostgreSQL's `to_json` writes it: no zeros at the end of the fraction, no sign before the
+/// year, and years before the first as `BC`.
 fn timestamp(instant: DateTime<Utc>) -> String {
-    let text = instant.to_rfc3339_opts(SecondsFormat::Micros, false);
-    match text.split_once('.') {
-        Some((seconds, rest)) => {
-            let (fraction, zone) = rest.split_at(6);
-            match fraction.trim_end_matches('0') {
-                "" => format!("{seconds}{zone}"),
-                digits => format!("{seconds}.{digits}{zone}"),
-            }
-        }
-        None => text,
-    }
+    let (year, era) = match instant.year() {
+        year @ ..=0 => (1 - year, " BC"),
+        year => (year, ""),
+    };
+    let fraction = format!(".{:06}", instant.timestamp_subsec_micros());
+    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+    format!(
+        "{year:04}-{}{fraction}+00:00{era}",
+        instant.format("%m-%dT%H:%M:%S")
+    )
 }
 
 #[cfg(test)]
@@ -109,5 +109,9 @@ mod tests {
         ] {
             assert_eq!(timestamp(text.parse().unwrap()), text);
         }
+        let year_zero = "0000-12-31T10:00:00Z".parse().unwrap();
+        assert_eq!(timestamp(year_zero), "0001-12-31T10:00:00+00:00 BC");
+        let far = "+10000-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(timestamp(far), "10000-01-01T00:00:00+00:00");
     }
 }
