@@ -41,6 +41,9 @@ pub struct Config {
     /// Comparison rules; absent: only byte equality counts as a match.
     #[serde(default)]
     pub rules: Option<PathBuf>,
+    /// Accepted divergences; absent: none is accepted.
+    #[serde(default)]
+    pub ledger: Option<PathBuf>,
     #[serde(default)]
     pub redaction: RedactionConfig,
     #[serde(default)]
@@ -63,7 +66,7 @@ pub struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         Self {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
             drain: Span::secs(30),
         }
     }
@@ -122,8 +125,9 @@ impl Default for Limits {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedactionConfig {
-    /// More header names whose values are replaced by tokens.
-    pub headers: Vec<String>,
+    /// More header names whose values are kept; those of all others but a few harmless ones are
+    /// replaced by tokens.
+    pub keep_headers: Vec<String>,
     /// More JSON paths (`$.credential.proof`) whose values are replaced by tokens.
     pub paths: Vec<String>,
     /// More query parameters whose values are replaced by tokens.
@@ -172,6 +176,26 @@ impl Config {
         Ok(config)
     }
 
+    fn resolve_paths(&mut self, directory: &Path) {
+        let paths = [
+            self.rules.as_mut(),
+            self.ledger.as_mut(),
+            self.reference.ca_file.as_mut(),
+            self.journal.directory.as_mut(),
+            self.stage.state_file.as_mut(),
+            self.admin.token_file.as_mut(),
+        ];
+        let candidate = match &mut self.candidate {
+            Some(CandidateConfig::Http(backend)) => backend.ca_file.as_mut(),
+            _ => None,
+        };
+        for path in paths.into_iter().chain([candidate]).flatten() {
+            if path.is_relative() {
+                *path = directory.join(&*path);
+            }
+        }
+    }
+
     /// A configuration that forwards to `reference` on a free loopback port and keeps nothing.
     pub fn forwarding_to(reference: &str) -> Self {
         Self {
@@ -186,6 +210,7 @@ impl Config {
             mirror: MirrorConfig::default(),
             routes: Vec::new(),
             rules: None,
+            ledger: None,
             redaction: RedactionConfig::default(),
             journal: JournalConfig::default(),
             stage: StageConfig::default(),
@@ -193,20 +218,6 @@ impl Config {
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                 ..AdminConfig::default()
             },
-        }
-    }
-
-    fn resolve_paths(&mut self, directory: &Path) {
-        let paths = [
-            self.rules.as_mut(),
-            self.journal.directory.as_mut(),
-            self.stage.state_file.as_mut(),
-            self.admin.token_file.as_mut(),
-        ];
-        for path in paths.into_iter().flatten() {
-            if path.is_relative() {
-                *path = directory.join(&*path);
-            }
         }
     }
 

@@ -1,37 +1,36 @@
-//! What the comparisons found: evidence per route, and the latest divergences.
+//! What the comparisons found: evidence per route, causes, and the latest divergences.
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use http::StatusCode;
 use parity::{
+    cluster::{Cluster, Clusters, Sighting, Signature},
     compare::{Comparison, Observation},
     exchange,
     outcome::Outcome,
-    verdict::RouteTest,
+    rules::Rules,
+    verdict::{Policy, RouteTest, RouteVerdict, judge},
 };
 use parking_lot::Mutex;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
-use crate::{forward::failure::Failure, stage::Side};
+use crate::{
+    forward::failure::Failure,
+    journal::{self, Journal, Line},
+    stage::Side,
+};
 
 /// Divergences kept in memory for the admin port.
-const RECENT: usize = 500;
+const RECENT: usize = 200;
 
 const CONSTANT: &str = "names, buckets and labels are constants that prometheus accepts";
-
-fn class_of(status: StatusCode) -> &'static str {
-    match status.as_u16() / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
-    }
-}
 
 /// Two answers to the same request.
 #[derive(Debug, Clone)]
@@ -42,58 +41,59 @@ pub struct Pair {
     pub candidate: Observation,
 }
 
-/// A pair that was found different.
-#[derive(Debug, Clone)]
+/// A pair that was found different, without its secrets.
+#[derive(Debug)]
 pub struct Found {
-    pub at: chrono::DateTime<chrono::Utc>,
-    pub pair: Pair,
-    pub comparison: Comparison,
+    pub id: String,
+    /// The line the journal has.
+    pub line: Line,
+    /// Signatures of its divergences.
+    pub signatures: Vec<Signature>,
 }
 
 /// Everything found since the start.
 #[derive(Debug)]
 pub struct Findings {
     tests: Mutex<BTreeMap<Arc<str>, RouteTest>>,
+    clusters: Mutex<Clusters>,
     recent: Mutex<VecDeque<Arc<Found>>>,
+    numbered: AtomicU64,
+    journal: Journal,
     durations: HistogramVec,
     answers: IntCounterVec,
     failures: IntCounterVec,
 }
 
-impl Default for Findings {
-    fn default() -> Self {
-        let options = HistogramOpts::new(
+impl Findings {
+    /// Nothing found yet.
+    pub fn new(journal: Journal) -> Self {
+        let durations = HistogramOpts::new(
             "shadow_proxy_upstream_duration_seconds",
             "Time from a request to the head of the answer, by side and route",
         )
         .buckets(vec![
             0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
         ]);
+        let answers = Opts::new(
+            "shadow_proxy_answers_total",
+            "Answers given to users, by the side that gave them and class of status",
+        );
+        let failures = Opts::new(
+            "shadow_proxy_upstream_errors_total",
+            "Requests of users that a side could not answer, by class",
+        );
         Self {
             tests: Mutex::default(),
+            clusters: Mutex::default(),
             recent: Mutex::default(),
-            durations: HistogramVec::new(options, &["side", "route"]).expect(CONSTANT),
-            answers: IntCounterVec::new(
-                Opts::new(
-                    "shadow_proxy_answers_total",
-                    "Answers given to users, by the side that gave them and class of status",
-                ),
-                &["side", "status"],
-            )
-            .expect(CONSTANT),
-            failures: IntCounterVec::new(
-                Opts::new(
-                    "shadow_proxy_upstream_errors_total",
-                    "Requests of users that a side could not answer, by class",
-                ),
-                &["side", "class"],
-            )
-            .expect(CONSTANT),
+            numbered: AtomicU64::new(0),
+            journal,
+            durations: HistogramVec::new(durations, &["side", "route"]).expect(CONSTANT),
+            answers: IntCounterVec::new(answers, &["side", "status"]).expect(CONSTANT),
+            failures: IntCounterVec::new(failures, &["side", "class"]).expect(CONSTANT),
         }
     }
-}
 
-impl Findings {
     /// A side answered after this time.
     pub fn asked(&self, side: Side, route: &str, took: Duration) {
         self.durations
@@ -120,16 +120,44 @@ impl Findings {
         self.test(route, RouteTest::observe_unanswered);
     }
 
-    /// Keeps what a comparison found.
-    pub fn record(&self, pair: Pair, comparison: Comparison) {
-        self.test(&pair.route, |test| test.observe(comparison.outcome));
-        if comparison.outcome != Outcome::Diverged {
-            return;
-        }
+    /// Two answers were, or could not be, compared.
+    pub fn compared(&self, route: &Arc<str>, outcome: Outcome) {
+        self.test(route, |test| test.observe(outcome));
+    }
+
+    /// Keeps a divergence; the pair and the comparison come without secrets.
+    pub fn keep(&self, rules: &Rules, pair: Pair, comparison: Comparison) {
+        let now = chrono::Utc::now();
+        let number = self.numbered.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}-{number}", now.format("%Y%m%dT%H%M%S"));
+        let line = Line {
+            version: journal::VERSION,
+            at: now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+            route: pair.route.as_ref().to_owned(),
+            request: pair.request,
+            reference: pair.reference.response,
+            candidate: pair.candidate.response,
+            diverged: comparison.diverged,
+            tolerated: comparison.tolerated,
+        };
+        self.journal.append(&line);
+        let sighting = Sighting {
+            request: &id,
+            route: &line.route,
+            at: &line.at,
+        };
+        self.clusters
+            .lock()
+            .observe(rules, sighting, &line.diverged);
+        let signatures = line
+            .diverged
+            .iter()
+            .map(|divergence| Signature::of(rules, &line.route, divergence))
+            .collect();
         let found = Arc::new(Found {
-            at: chrono::Utc::now(),
-            pair,
-            comparison,
+            id,
+            line,
+            signatures,
         });
         let mut recent = self.recent.lock();
         if recent.len() == RECENT {
@@ -142,9 +170,20 @@ impl Findings {
         change(self.tests.lock().entry(Arc::clone(route)).or_default());
     }
 
-    /// Evidence by route.
-    pub fn tests(&self) -> BTreeMap<Arc<str>, RouteTest> {
-        self.tests.lock().clone()
+    /// Verdict per route; routes that saw nothing yet are insufficient.
+    pub fn verdicts<'a>(&self, routes: impl Iterator<Item = &'a Arc<str>>) -> Vec<RouteVerdict> {
+        let mut tests: BTreeMap<String, RouteTest> = routes
+            .map(|route| (route.as_ref().to_owned(), RouteTest::default()))
+            .collect();
+        for (route, test) in self.tests.lock().iter() {
+            tests.insert(route.as_ref().to_owned(), *test);
+        }
+        judge(&Policy::default(), &tests)
+    }
+
+    /// Causes, those that affect most requests first.
+    pub fn clusters(&self) -> Vec<Cluster> {
+        self.clusters.lock().ranked()
     }
 
     /// The latest divergences, newest first.
@@ -152,8 +191,26 @@ impl Findings {
         self.recent.lock().iter().rev().cloned().collect()
     }
 
-    /// Latency of both sides.
-    pub fn durations(&self) -> &HistogramVec {
-        &self.durations
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Latency of both sides, answers, and failures to answer.
+    pub fn collectors(&self) -> [Box<dyn prometheus::core::Collector>; 3] {
+        [
+            Box::new(self.durations.clone()),
+            Box::new(self.answers.clone()),
+            Box::new(self.failures.clone()),
+        ]
+    }
+}
+
+fn class_of(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
     }
 }

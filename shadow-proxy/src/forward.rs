@@ -16,6 +16,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
@@ -92,7 +93,11 @@ impl Outbound {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS
             || (connect && response.status().is_success());
         let protocol = response.headers().get(header::UPGRADE).cloned();
-        headers::strip_hop_by_hop(response.headers_mut());
+        // Chunks stay chunks: the field keeps its place, and hyper frames the body by it.
+        let stays_chunked = self.client_version == Version::HTTP_11
+            && !response.body().is_end_stream()
+            && headers::is_chunked(response.headers());
+        headers::strip_hop_by_hop_but(response.headers_mut(), stays_chunked);
         *response.version_mut() = self.client_version;
         if switched {
             if let Some(protocol) = protocol {

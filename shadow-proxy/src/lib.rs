@@ -5,13 +5,16 @@
 //! clients get the reference's bytes at the reference's pace.
 
 pub mod accounts;
+mod admin;
 pub mod candidate;
 pub mod config;
 pub mod findings;
 pub mod forward;
+pub mod journal;
 pub mod judge;
 pub mod listener;
 mod mirror;
+mod redaction;
 pub mod route;
 pub mod sampling;
 mod serve;

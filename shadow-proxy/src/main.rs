@@ -1,32 +1,52 @@
 //! Command line of the proxy.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::{Parser, Subcommand};
-use shadow_proxy::{Config, Proxy};
+use scorer::{
+    cache::Cache,
+    clock::Clock,
+    service::{Databases, Service},
+    settings::Settings,
+};
+use shadow_proxy::{
+    Config, Parts, Proxy, candidate::embedded::Scorer, config::CandidateConfig, start::check,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Forwards live traffic to the reference, mirrors it to the candidate, judges the difference.
+///
+/// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again. The embedded candidate
+/// takes its settings from environment variables, under the names of the Python service.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
+    /// The configuration
+    #[arg(
+        long,
+        global = true,
+        env = "SHADOW_PROXY_CONFIG",
+        default_value = "shadow-proxy.toml"
+    )]
+    config: PathBuf,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again.
-    Run {
-        #[arg(long, env = "SHADOW_PROXY_CONFIG", default_value = "shadow-proxy.toml")]
-        config: PathBuf,
-    },
-    /// Validates a configuration and says what it means.
-    Check {
-        #[arg(long, env = "SHADOW_PROXY_CONFIG", default_value = "shadow-proxy.toml")]
-        config: PathBuf,
-    },
+    /// Serves (the default)
+    Run,
+    /// Validates the configuration and everything it names, and says what it means
+    Check,
 }
+
+type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -38,44 +58,72 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let result = match arguments.command {
-        Command::Run { config } => run(config).await,
-        Command::Check { config } => check(config),
+        None | Some(Command::Run) => run(&arguments.config).await,
+        Some(Command::Check) => explain(&arguments.config),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
+            eprintln!("shadow-proxy: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(path: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(path: &Path) -> Result<(), Failure> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let proxy = Proxy::start(Config::load(&path)?).await?;
+    let config = Config::load(path)?;
+    let scorer = match config.candidate {
+        Some(CandidateConfig::Embedded(_)) => Some(embedded_scorer()?),
+        _ => None,
+    };
+    let proxy = Proxy::start_with(config, Parts { scorer }).await?;
     tracing::info!(address = %proxy.address(), admin = %proxy.admin_address(), "serving");
     loop {
         tokio::select! {
-            _ = hangup.recv() => match Config::load(&path) {
-                Ok(config) => match proxy.reload(config) {
-                    Ok(()) => tracing::info!("configuration read again"),
+            _ = hangup.recv() => {
+                let reloaded = Config::load(path)
+                    .map_err(Failure::from)
+                    .and_then(|config| proxy.reload(config).map_err(Failure::from));
+                match reloaded {
+                    Ok(()) => tracing::info!("the configuration was read again"),
                     Err(error) => tracing::error!("the configuration in force stays: {error}"),
-                },
-                Err(error) => tracing::error!("the configuration in force stays: {error}"),
-            },
+                }
+            }
             _ = terminate.recv() => break,
             _ = tokio::signal::ctrl_c() => break,
         }
     }
-    tracing::info!("stopping");
+    tracing::info!("stopping: open requests may finish");
     proxy.shutdown().await;
     Ok(())
 }
 
-fn check(path: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
-    use std::io::Write;
-    let config = Config::load(&path)?;
+/// The scoring service inside this process, on the reference's own database.
+fn embedded_scorer() -> Result<Arc<dyn Scorer>, Failure> {
+    // TLS to databases needs to know whose cryptography to use; a second call changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let settings = Settings::from_env()?;
+    if settings.database_url.is_none() {
+        return Err("candidate.kind = \"embedded\" needs DATABASE_URL: the database (or a replica) of the reference".into());
+    }
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let databases = Databases::connect(&settings)?;
+    let cache = Cache::from_urls(settings.cache.as_ref())?;
+    Ok(Arc::new(Service::new(
+        settings,
+        databases,
+        cache,
+        Clock::system(),
+    )))
+}
+
+fn explain(path: &Path) -> Result<(), Failure> {
+    let config = Config::load(path)?;
+    check(&config)?;
     let mut out = std::io::stdout().lock();
     write!(out, "{}", config.explain())?;
     Ok(())

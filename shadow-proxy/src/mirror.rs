@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use http::Method;
-use parity::{compare::Observation, exchange};
+use parity::{compare::Observation, exchange, outcome::Outcome};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Instant, timeout},
@@ -19,9 +19,10 @@ use crate::{
     config::{MirrorConfig, WritePolicy},
     findings::{Findings, Pair},
     judge::Judge,
+    redaction::Redaction,
     route::{Route, can_write},
     sampling::{self, Purpose},
-    stage::{Side, Stage},
+    stage::{Side, Sign, Stage},
     subjects::Watch,
     tee::{RequestHead, Tapped, headers_of},
 };
@@ -61,36 +62,42 @@ pub struct Facts<'a> {
 pub struct Mirror {
     config: MirrorConfig,
     candidate: Candidate,
-    /// The reference, asked when the candidate serves.
     reference: Candidate,
     breaker: Breaker,
     places: Arc<Semaphore>,
     queue: mpsc::Sender<Tapped>,
-    judge: Arc<dyn Judge>,
+    judge: Judge,
+    redaction: Redaction,
     findings: Arc<Findings>,
     stage: Arc<Stage>,
 }
 
+/// What a mirror is made of.
+#[derive(Debug)]
+pub struct MirrorParts {
+    pub candidate: Candidate,
+    /// The reference, asked when the candidate serves.
+    pub reference: Candidate,
+    pub judge: Judge,
+    pub redaction: Redaction,
+    pub findings: Arc<Findings>,
+    pub stage: Arc<Stage>,
+}
+
 impl Mirror {
     /// Starts the workers on the runtime that is current; it should not be the one that serves.
-    pub fn start(
-        config: MirrorConfig,
-        candidate: Candidate,
-        reference: Candidate,
-        judge: Arc<dyn Judge>,
-        findings: Arc<Findings>,
-        stage: Arc<Stage>,
-    ) -> Arc<Self> {
+    pub fn start(config: MirrorConfig, parts: MirrorParts) -> Arc<Self> {
         let (queue, waiting) = mpsc::channel(config.capacity);
         let mirror = Arc::new(Self {
             breaker: Breaker::new(&config.breaker),
             places: Arc::new(Semaphore::new(config.capacity)),
-            candidate,
-            reference,
+            candidate: parts.candidate,
+            reference: parts.reference,
             queue,
-            judge,
-            findings,
-            stage,
+            judge: parts.judge,
+            redaction: parts.redaction,
+            findings: parts.findings,
+            stage: parts.stage,
             config,
         });
         let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
@@ -244,6 +251,8 @@ impl Mirror {
         self.findings
             .asked(held.server.other(), held.ticket.route(), begun.elapsed());
         if held.watch.as_ref().is_some_and(Watch::is_disturbed) {
+            self.findings
+                .compared(held.ticket.route(), Outcome::NotComparable);
             return Err(Fate::NotComparable("state_moved"));
         }
         Ok(other)
@@ -269,7 +278,17 @@ impl Mirror {
         };
         let comparison = self.judge.compare(&pair);
         let outcome = comparison.outcome;
-        self.findings.record(pair, comparison);
+        self.findings.compared(&pair.route, outcome);
+        self.stage.observe(match outcome {
+            Outcome::Diverged => Sign::Diverged,
+            _ => Sign::Agreed,
+        });
+        if outcome == Outcome::Diverged {
+            // Compared once more, so that what is kept of the differences has no secrets either.
+            let kept = self.redaction.pair(&pair);
+            let comparison = self.judge.compare(&kept);
+            self.findings.keep(self.judge.rules(), kept, comparison);
+        }
         Fate::Compared(outcome)
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     listener::{Answer, Client},
     mirror::{Facts, Held, Mirror},
     route::{self, Matched, Routes},
-    stage::{Side, Stage},
+    stage::{Side, Sign, Stage},
     subjects::{Subjects, Watch},
     tee::{RequestCapture, RequestHead, ResponseTee},
 };
@@ -112,9 +112,12 @@ impl Answer for Service {
             .exchange(&live, &client, request, raw_target, plan)
             .await
         {
-            Ok(response) => response,
+            Ok(response) => body::in_order(response),
             Err(failure) => {
                 self.findings.failed(server, failure);
+                if server == Side::Candidate && failure.is_backend() {
+                    self.stage.observe(Sign::Failed);
+                }
                 if failure.is_backend() {
                     tracing::warn!(side = server.name(), class = failure.class(), "no answer");
                 }
@@ -227,6 +230,11 @@ impl Service {
         };
         self.findings.asked(server, &route, begun.elapsed());
         self.findings.served(server, response.status());
+        if server == Side::Candidate {
+            let failed = response.status().is_server_error();
+            self.stage
+                .observe(if failed { Sign::Failed } else { Sign::Answered });
+        }
         Ok(match (tapped, &live.mirror) {
             (Some((held, head, capture)), Some(mirror)) => {
                 ResponseTee::tap(response, mirror, held, head, capture).map(Body::new)

@@ -1,15 +1,31 @@
 //! The cutover ladder: who serves, who is mirrored, and the way back.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod file;
+mod window;
 
-use parking_lot::RwLock;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
+use self::window::Window;
+pub use self::{
+    file::StateError,
+    window::{Reason, Sign},
+};
 use crate::{
     config::StageConfig,
     config::operation::Rung,
     sampling::{self, Purpose},
 };
+
+/// Audit lines kept; older ones are in the log alone.
+const AUDIT_LINES: usize = 1000;
 
 /// One of the two backends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,40 +60,6 @@ pub struct Standing {
     pub canary_percent: f64,
 }
 
-/// The stage in force.
-#[derive(Debug)]
-pub struct Stage {
-    standing: RwLock<Standing>,
-    number: AtomicU64,
-}
-
-impl Stage {
-    pub fn new(config: &StageConfig) -> Self {
-        Self {
-            standing: RwLock::new(Standing {
-                stage: config.initial,
-                canary_percent: config.canary_percent,
-            }),
-            number: AtomicU64::new(0),
-        }
-    }
-
-    pub fn standing(&self) -> Standing {
-        *self.standing.read()
-    }
-
-    /// Counts changes of stage: two requests with the same number began in the same stage.
-    pub fn number(&self) -> u64 {
-        self.number.load(Ordering::Acquire)
-    }
-
-    /// Puts a stage in force; requests that have begun stay where they are.
-    pub fn set(&self, standing: Standing) {
-        *self.standing.write() = standing;
-        self.number.fetch_add(1, Ordering::AcqRel);
-    }
-}
-
 impl Standing {
     /// Who answers a request with this sticky key.
     pub fn server(self, sticky_key: Option<&str>) -> Side {
@@ -102,5 +84,209 @@ impl Standing {
             Rung::Shadow | Rung::Canary => server == Side::Reference,
             Rung::ReverseShadow => server == Side::Candidate,
         }
+    }
+
+    /// Whether users depend on the candidate.
+    fn is_exposed(self) -> bool {
+        matches!(
+            self.stage,
+            Rung::Canary | Rung::Cutover | Rung::ReverseShadow
+        )
+    }
+}
+
+/// One change of stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditLine {
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub actor: String,
+    pub reason: String,
+    pub from: Standing,
+    pub to: Standing,
+}
+
+/// The stage in force.
+#[derive(Debug)]
+pub struct Stage {
+    standing: RwLock<Standing>,
+    number: AtomicU64,
+    audit: Mutex<Vec<AuditLine>>,
+    window: Mutex<Window>,
+    state_file: Option<PathBuf>,
+    step_backs: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Stage {
+    /// The stage the last run left, or the configured first one.
+    ///
+    /// # Errors
+    /// When the state file is there but cannot be used.
+    pub fn new(config: &StageConfig) -> Result<Self, StateError> {
+        let kept = match &config.state_file {
+            Some(path) => file::read(path)?,
+            None => None,
+        };
+        let (standing, audit) = match kept {
+            Some(kept) => (kept.standing, kept.audit),
+            None => (
+                Standing {
+                    stage: config.initial,
+                    canary_percent: config.canary_percent,
+                },
+                Vec::new(),
+            ),
+        };
+        Ok(Self {
+            standing: RwLock::new(standing),
+            number: AtomicU64::new(0),
+            audit: Mutex::new(audit),
+            window: Mutex::new(Window::new(&config.step_back)),
+            state_file: config.state_file.clone(),
+            step_backs: Mutex::default(),
+        })
+    }
+
+    pub fn standing(&self) -> Standing {
+        *self.standing.read()
+    }
+
+    /// Counts changes of stage: two requests with the same number began in the same stage.
+    pub fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    /// Changes of stage, newest last.
+    pub fn audit(&self) -> Vec<AuditLine> {
+        self.audit.lock().clone()
+    }
+
+    /// How often the stage fell back by itself, by reason.
+    pub fn step_backs(&self) -> BTreeMap<&'static str, u64> {
+        self.step_backs.lock().clone()
+    }
+
+    /// Puts a stage in force at once; requests that have begun stay where they are. The change
+    /// holds whatever happens to the disk.
+    ///
+    /// # Errors
+    /// When it could not be kept: a restart would come back in the stage before.
+    pub fn change(&self, to: Standing, actor: &str, reason: &str) -> std::io::Result<()> {
+        let mut audit = self.audit.lock();
+        let from = std::mem::replace(&mut *self.standing.write(), to);
+        self.number.fetch_add(1, Ordering::AcqRel);
+        self.window.lock().clear();
+        tracing::warn!(?from, ?to, actor, reason, "the stage changed");
+        audit.push(AuditLine {
+            at: chrono::Utc::now().to_rfc3339(),
+            actor: actor.to_owned(),
+            reason: reason.to_owned(),
+            from,
+            to,
+        });
+        let excess = audit.len().saturating_sub(AUDIT_LINES);
+        audit.drain(..excess);
+        match &self.state_file {
+            Some(path) => file::write(path, to, &audit).inspect_err(
+                |error| tracing::error!(%error, "the stage could not be kept for a restart"),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// Everything to the reference, nothing mirrored, from the next request on.
+    ///
+    /// # Errors
+    /// As [`Stage::change`].
+    pub fn kill(&self, actor: &str, reason: &str) -> std::io::Result<()> {
+        let off = Standing {
+            stage: Rung::Off,
+            ..self.standing()
+        };
+        self.change(off, actor, reason)
+    }
+
+    /// Takes note of how the candidate does; falls back to `shadow` when a limit is crossed while
+    /// users depend on it.
+    pub fn observe(&self, sign: Sign) {
+        let standing = self.standing();
+        if !standing.is_exposed() {
+            return;
+        }
+        let crossed = self.window.lock().observe(sign, Instant::now());
+        let Some(reason) = crossed else { return };
+        *self.step_backs.lock().entry(reason.name()).or_default() += 1;
+        let back = Standing {
+            stage: Rung::Shadow,
+            ..standing
+        };
+        // That the disk failed is in the log; the stage has changed all the same.
+        let _ = self.change(back, "step-back", reason.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(directory: &std::path::Path) -> StageConfig {
+        StageConfig {
+            state_file: Some(directory.join("stage.json")),
+            ..StageConfig::default()
+        }
+    }
+
+    fn canary(percent: f64) -> Standing {
+        Standing {
+            stage: Rung::Canary,
+            canary_percent: percent,
+        }
+    }
+
+    #[test]
+    fn a_stage_survives_a_restart_with_its_history() {
+        let directory = tempfile::tempdir().unwrap();
+        let stage = Stage::new(&config(directory.path())).unwrap();
+        stage.change(canary(5.0), "ann", "all routes pass").unwrap();
+        let again = Stage::new(&config(directory.path())).unwrap();
+        assert_eq!(again.standing(), canary(5.0));
+        assert_eq!(again.audit(), stage.audit());
+        assert_eq!(again.audit()[0].actor, "ann");
+    }
+
+    #[test]
+    fn a_state_file_nobody_understands_stops_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = config(directory.path());
+        std::fs::write(config.state_file.as_ref().unwrap(), "{\"version\": 1").unwrap();
+        let error = Stage::new(&config).unwrap_err().to_string();
+        assert!(error.contains("stage.initial"), "{error}");
+    }
+
+    #[test]
+    fn failures_lead_back_to_shadow_only_while_users_depend_on_the_candidate() {
+        let stage = Stage::new(&StageConfig::default()).unwrap();
+        for _ in 0..1000 {
+            stage.observe(Sign::Diverged);
+        }
+        assert!(stage.audit().is_empty());
+        stage.change(canary(10.0), "ann", "go").unwrap();
+        for _ in 0..1000 {
+            stage.observe(Sign::Failed);
+        }
+        assert_eq!(stage.standing().stage, Rung::Shadow);
+        assert_eq!(stage.step_backs(), BTreeMap::from([("error_rate", 1)]));
+        assert_eq!(stage.audit().len(), 2);
+    }
+
+    #[test]
+    fn a_stage_holds_even_when_it_cannot_be_kept() {
+        let stage = Stage::new(&StageConfig {
+            state_file: Some("/nonexistent/directory/stage.json".into()),
+            ..StageConfig::default()
+        })
+        .unwrap();
+        assert!(stage.kill("ann", "fire").is_err());
+        assert_eq!(stage.standing().stage, Rung::Off);
     }
 }

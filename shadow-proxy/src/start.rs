@@ -4,26 +4,30 @@ use std::{net::SocketAddr, sync::Arc};
 
 use parity::{
     accounting::Accounting,
+    ledger::{Ledger, LedgerError},
     rules::{Rules, RulesError},
 };
 use tokio::{net::TcpListener, runtime::Runtime, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admin::{Admin, Token, TokenError},
     candidate::{
         Candidate,
         embedded::{Embedded, Scorer},
         http::HttpBackend,
     },
-    config::{CandidateConfig, Config, ConfigError},
+    config::{CandidateConfig, Config, ConfigError, units::Span},
     findings::Findings,
     forward::{connect::BackendError, upstream::Upstream},
-    judge::{ByRules, Judge},
+    journal::Journal,
+    judge::Judge,
     listener,
-    mirror::Mirror,
+    mirror::{Mirror, MirrorParts},
+    redaction::{Redaction, RedactionError},
     route::Routes,
     serve::{Live, Service, Serving},
-    stage::Stage,
+    stage::{Stage, StateError},
 };
 
 /// Why the proxy cannot start.
@@ -40,6 +44,16 @@ pub enum StartError {
     },
     #[error("cannot use the rules: {0}")]
     Rules(#[from] RulesError),
+    #[error("cannot use the ledger: {0}")]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Redaction(#[from] RedactionError),
+    #[error(transparent)]
+    Stage(#[from] StateError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("cannot open the journal: {0}")]
+    Journal(#[source] std::io::Error),
     #[error("cannot start the mirror's threads: {0}")]
     Threads(#[source] std::io::Error),
     #[error("the configuration asks for the embedded scorer, but none was given")]
@@ -49,8 +63,6 @@ pub enum StartError {
 /// What the configuration cannot say.
 #[derive(Clone, Default)]
 pub struct Parts {
-    /// Compares the answers instead of the configured rules.
-    pub judge: Option<Arc<dyn Judge>>,
     /// Required by `candidate.kind = "embedded"`.
     pub scorer: Option<Arc<dyn Scorer>>,
 }
@@ -58,10 +70,25 @@ pub struct Parts {
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Parts")
-            .field("judge", &self.judge.is_some())
             .field("scorer", &self.scorer.is_some())
             .finish()
     }
+}
+
+/// Whether everything a configuration names can be used: backends, certificates, rules, ledger,
+/// redaction. Opens no port and connects to nothing.
+///
+/// # Errors
+/// Says what cannot be used.
+pub fn check(config: &Config) -> Result<(), StartError> {
+    config.validate()?;
+    Upstream::new(&config.reference, &config.limits)?;
+    if let Some(CandidateConfig::Http(backend)) = &config.candidate {
+        Upstream::new(backend, &config.limits)?;
+    }
+    Shared::judge(config)?;
+    Redaction::new(&config.redaction)?;
+    Ok(())
 }
 
 /// The proxy, to be started.
@@ -89,10 +116,13 @@ impl Proxy {
         let (limits, drain) = (config.limits.clone(), config.listen.drain);
         let shared = Shared {
             runtime: mirror_runtime(config.mirror.threads)?,
-            findings: Arc::default(),
-            stage: Arc::new(Stage::new(&config.stage)),
+            findings: Arc::new(Findings::new(
+                Journal::open(&config.journal).map_err(StartError::Journal)?,
+            )),
+            stage: Arc::new(Stage::new(&config.stage)?),
             parts,
         };
+        let token = Token::read(&config.admin)?;
         let live = shared.live(config)?;
         let service = Arc::new(Service::new(
             live,
@@ -103,16 +133,24 @@ impl Proxy {
         let serving = tokio::spawn(listener::run(
             listener,
             Arc::clone(&service),
-            limits,
+            limits.clone(),
             drain,
             stop.clone(),
         ));
-        drop(admin);
+        // Operators are served to the end: their connections are broken off with the proxy.
+        let administering = tokio::spawn(listener::run(
+            admin,
+            Arc::new(Admin::new(Arc::clone(&service), token)),
+            limits,
+            Span::secs(1),
+            stop.clone(),
+        ));
         Ok(Handle {
             address: addresses.0,
             admin_address: addresses.1,
             service,
             serving,
+            administering,
             stop,
             shared,
         })
@@ -130,12 +168,16 @@ struct Shared {
 }
 
 impl Shared {
-    fn judge(&self, config: &Config) -> Result<Arc<dyn Judge>, StartError> {
-        Ok(match (&self.parts.judge, &config.rules) {
-            (Some(judge), _) => Arc::clone(judge),
-            (None, Some(path)) => Arc::new(ByRules::new(Rules::read(path)?)),
-            (None, None) => Arc::new(ByRules::new(Rules::none())),
-        })
+    fn judge(config: &Config) -> Result<Judge, StartError> {
+        let rules = match &config.rules {
+            Some(path) => Rules::read(path)?,
+            None => Rules::none(),
+        };
+        let ledger = match &config.ledger {
+            Some(path) => Ledger::read(path)?,
+            None => Ledger::none(),
+        };
+        Ok(Judge::new(rules, ledger))
     }
 
     fn live(&self, config: Config) -> Result<Live, StartError> {
@@ -162,14 +204,15 @@ impl Shared {
             Some(candidate) => {
                 let reference = HttpBackend::new(upstream(&config.reference)?, cap);
                 let _entered = self.runtime.0.as_ref().map(Runtime::enter);
-                Some(Mirror::start(
-                    config.mirror.clone(),
+                let parts = MirrorParts {
                     candidate,
-                    Candidate::Http(reference),
-                    self.judge(&config)?,
-                    Arc::clone(&self.findings),
-                    Arc::clone(&self.stage),
-                ))
+                    reference: Candidate::Http(reference),
+                    judge: Self::judge(&config)?,
+                    redaction: Redaction::new(&config.redaction)?,
+                    findings: Arc::clone(&self.findings),
+                    stage: Arc::clone(&self.stage),
+                };
+                Some(Mirror::start(config.mirror.clone(), parts))
             }
         };
         Ok(Live {
@@ -224,6 +267,7 @@ pub struct Handle {
     admin_address: SocketAddr,
     service: Arc<Service>,
     serving: JoinHandle<()>,
+    administering: JoinHandle<()>,
     stop: CancellationToken,
     shared: Shared,
 }
@@ -286,5 +330,10 @@ impl Handle {
         self.stop.cancel();
         // The task only ends by returning; a panic in it has been reported already.
         let _ = self.serving.await;
+        let _ = self.administering.await;
+        // What is being judged still belongs to the journal, but nobody waits long for it.
+        let patience = std::time::Duration::from_secs(1);
+        let _ = tokio::time::timeout(patience, self.service.accounts.settled()).await;
+        self.shared.findings.journal().close();
     }
 }

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use crate::{
     accounts::Fate,
     forward::{
-        Outbound,
+        self, Outbound,
         body::{self, Body, BodyError},
     },
     mirror::{Held, Mirror},
@@ -240,13 +240,15 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> ResponseTee<B> {
         head: RequestHead,
         request: RequestCapture,
     ) -> Response<Self> {
+        let mut headers = response.headers().clone();
+        forward::headers::remove(&mut headers, &http::header::TRANSFER_ENCODING);
         let streaming = Streaming {
             mirror: Arc::clone(mirror),
             held,
             head,
             request,
             status: response.status(),
-            headers: response.headers().clone(),
+            headers,
         };
         let cap = mirror.body_cap();
         response.map(|inner| {

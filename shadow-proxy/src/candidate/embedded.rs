@@ -14,6 +14,12 @@ pub trait Scorer: Send + Sync {
     fn call(&self, request: Request, mode: Mode) -> BoxFuture<'_, Reply>;
 }
 
+impl Scorer for scorer::service::Service {
+    fn call(&self, request: Request, mode: Mode) -> BoxFuture<'_, Reply> {
+        Box::pin(Self::call(self, request, mode))
+    }
+}
+
 /// A scorer that is asked in dry-run mode: no row is written, no lock is taken.
 #[derive(Clone)]
 pub struct Embedded(Arc<dyn Scorer>);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use http::{Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use tokio::time::{Instant, Sleep};
@@ -27,6 +28,40 @@ pub fn full(bytes: Bytes) -> Body {
     Full::new(bytes)
         .map_err(|never| match never {})
         .boxed_unsync()
+}
+
+/// An empty body of announced length. hyper moves `Content-Length: 0` to the end of the head when
+/// it knows beforehand that nothing follows; this body lets it find out.
+#[derive(Debug)]
+struct AnnouncedEmpty;
+
+impl HttpBody for AnnouncedEmpty {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(0)
+    }
+}
+
+/// The answer, with its `Content-Length: 0` where the backend put it.
+pub fn in_order(response: Response<Body>) -> Response<Body> {
+    let announces_none = response
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .is_some_and(|length| length == "0");
+    if announces_none && response.body().is_end_stream() {
+        response.map(|_| Body::new(AnnouncedEmpty))
+    } else {
+        response
+    }
 }
 
 /// Why a body could not be held as a whole.

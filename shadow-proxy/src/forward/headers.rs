@@ -43,6 +43,17 @@ fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 /// Removes what belongs to the connection the message came on. `TE: trailers` stays, because
 /// trailers are passed through. The order of the rest does not change.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    strip_hop_by_hop_but(headers, false);
+}
+
+/// Whether a body comes in chunks, and in nothing else besides.
+pub fn is_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    codings.next().is_some_and(|coding| coding == "chunked") && codings.next().is_none()
+}
+
+/// [`strip_hop_by_hop`], leaving `Transfer-Encoding` where it is if `keep_coding`.
+pub fn strip_hop_by_hop_but(headers: &mut HeaderMap, keep_coding: bool) {
     let wants_trailers = headers.get_all(TE).iter().any(|value| {
         value.to_str().is_ok_and(|value| {
             value
@@ -54,8 +65,10 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
         .filter_map(|option| HeaderName::from_bytes(option.as_bytes()).ok())
         .filter(|name| !is_framing(name))
         .collect();
-    let ends_here =
-        |name: &HeaderName| HOP_BY_HOP.contains(name) || *name == TE || named.contains(name);
+    let ends_here = |name: &HeaderName| {
+        let kept = keep_coding && *name == TRANSFER_ENCODING;
+        !kept && (HOP_BY_HOP.contains(name) || *name == TE || named.contains(name))
+    };
     if headers.keys().any(&ends_here) {
         retain(headers, |name| !ends_here(name));
     }

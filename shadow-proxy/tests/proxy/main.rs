@@ -1,6 +1,9 @@
 //! The proxy between real sockets.
 
+mod admin;
+mod corpus;
 mod faults;
 mod forward;
 mod shadow;
+mod smuggling;
 mod support;

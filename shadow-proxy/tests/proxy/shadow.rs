@@ -44,8 +44,8 @@ async fn equal_answers_match_and_different_ones_diverge_unseen_by_the_client() {
     );
     let found = proxy.findings().recent();
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].pair.request.target, "/bad");
-    assert_eq!(found[0].comparison.diverged[0].path, "$.score");
+    assert_eq!(found[0].line.request.target, "/bad");
+    assert_eq!(found[0].line.diverged[0].path, "$.score");
 }
 
 #[tokio::test]
@@ -191,10 +191,17 @@ async fn the_stage_decides_who_serves() {
         (Rung::ReverseShadow, 0.0, "candidate", 1),
         (Rung::Off, 0.0, "reference", 0),
     ] {
-        proxy.stage().set(Standing {
-            stage,
-            canary_percent: percent,
-        });
+        proxy
+            .stage()
+            .change(
+                Standing {
+                    stage,
+                    canary_percent: percent,
+                },
+                "test",
+                "the ladder",
+            )
+            .unwrap();
         let before = proxy.stats().compared;
         let answer = get(proxy.address(), "/internal/embed/weights").await;
         assert!(answer.contains(by), "{stage:?}: {answer}");

@@ -17,6 +17,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A request as it arrived at a [`Backend`].
 #[derive(Debug, Clone)]
 pub(crate) struct Arrived {
+    /// One character for each byte (Latin-1), so that every byte can be told.
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
@@ -102,7 +103,11 @@ async fn serve(
         let Some(end) = read_until(&mut stream, &mut buffer, b"\r\n\r\n").await else {
             return;
         };
-        let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
+        let head = buffer[..end]
+            .iter()
+            .copied()
+            .map(char::from)
+            .collect::<String>();
         buffer.drain(..end);
         let lower = head.to_ascii_lowercase();
         let body = if let Some(at) = lower.find("content-length:") {

@@ -1,0 +1,213 @@
+//! Metrics in the Prometheus text format.
+//!
+//! The counts come from one snapshot of the accounts, so the identity holds in every scrape.
+
+use std::sync::atomic::Ordering;
+
+use http::{Response, StatusCode};
+use parity::verdict::Verdict;
+use prometheus::{Encoder, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+
+use super::{problem, respond as answer};
+use crate::{
+    candidate::breaker::BreakerState, config::operation::Rung, forward::body::Body, serve::Service,
+};
+
+pub(super) fn respond(service: &Service) -> Response<Body> {
+    match render(service) {
+        Ok(text) => answer(StatusCode::OK, "text/plain; version=0.0.4", text),
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be rendered");
+            problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "metrics could not be rendered",
+            )
+        }
+    }
+}
+
+fn render(service: &Service) -> Result<Vec<u8>, prometheus::Error> {
+    let registry = Registry::new();
+    for collector in service.findings.collectors() {
+        registry.register(collector)?;
+    }
+    let page = Page(&registry);
+    count_requests(service, &page)?;
+    show_mirror(service, &page)?;
+    show_stage(service, &page)?;
+    show_verdicts(service, &page)?;
+    let journal = service.findings.journal().counts();
+    page.counter(
+        "shadow_proxy_journal_lines_total",
+        "Divergences written",
+        &[],
+    )?
+    .with_label_values::<&str>(&[])
+    .inc_by(journal.written.load(Ordering::Relaxed));
+    page.counter(
+        "shadow_proxy_journal_dropped_total",
+        "Divergences that could not be written",
+        &[],
+    )?
+    .with_label_values::<&str>(&[])
+    .inc_by(journal.dropped.load(Ordering::Relaxed));
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text)?;
+    Ok(text)
+}
+
+/// Metrics made for one scrape.
+struct Page<'a>(&'a Registry);
+
+impl Page<'_> {
+    fn counter(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, prometheus::Error> {
+        let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    fn gauge(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<GaugeVec, prometheus::Error> {
+        let gauge = GaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+}
+
+fn count_requests(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
+    let requests = page.counter(
+        "shadow_proxy_requests_total",
+        "Requests by route and what became of them; seen is the sum of the others down to compared",
+        &["route", "outcome"],
+    )?;
+    let reasons = page.counter(
+        "shadow_proxy_request_reasons_total",
+        "Requests by route, what became of them, and why",
+        &["route", "outcome", "reason"],
+    )?;
+    for (route, account) in service.accounts.by_route() {
+        let totals = account.totals;
+        for (outcome, count) in [
+            ("seen", totals.seen),
+            ("sampled_out", totals.sampled_out),
+            ("declined", totals.declined),
+            ("dropped", totals.dropped),
+            ("timed_out", totals.timed_out),
+            ("errored", totals.errored),
+            ("not_comparable", totals.not_comparable),
+            ("compared", totals.compared),
+            ("match", totals.matched),
+            ("tolerated", totals.tolerated),
+            ("diverged", totals.diverged),
+        ] {
+            requests
+                .with_label_values(&[&*route, outcome])
+                .inc_by(count);
+        }
+        for ((outcome, reason), count) in account.reasons {
+            reasons
+                .with_label_values(&[&*route, outcome, reason])
+                .inc_by(count);
+        }
+    }
+    page.gauge(
+        "shadow_proxy_requests_open",
+        "Requests that arrived and whose fate is open",
+        &[],
+    )?
+    .with_label_values::<&str>(&[])
+    .set(service.accounts.open() as f64);
+    Ok(())
+}
+
+fn show_mirror(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
+    let live = service.live();
+    let Some(mirror) = &live.mirror else {
+        return Ok(());
+    };
+    let breaker = match mirror.breaker().state() {
+        BreakerState::Closed => 0.0,
+        BreakerState::HalfOpen => 1.0,
+        BreakerState::Open => 2.0,
+    };
+    for (name, help, value) in [
+        (
+            "shadow_proxy_queue_depth",
+            "Exchanges the mirror holds",
+            mirror.held() as f64,
+        ),
+        (
+            "shadow_proxy_queue_capacity",
+            "Most exchanges the mirror holds",
+            mirror.capacity() as f64,
+        ),
+        (
+            "shadow_proxy_breaker_state",
+            "0 closed, 1 half-open, 2 open",
+            breaker,
+        ),
+    ] {
+        page.gauge(name, help, &[])?
+            .with_label_values::<&str>(&[])
+            .set(value);
+    }
+    Ok(())
+}
+
+fn show_stage(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
+    let standing = service.stage.standing();
+    let stages = page.gauge("shadow_proxy_stage", "1 for the stage in force", &["stage"])?;
+    for (rung, name) in [
+        (Rung::Off, "off"),
+        (Rung::Shadow, "shadow"),
+        (Rung::Canary, "canary"),
+        (Rung::Cutover, "cutover"),
+        (Rung::ReverseShadow, "reverse-shadow"),
+    ] {
+        let active = f64::from(u8::from(rung == standing.stage));
+        stages.with_label_values(&[name]).set(active);
+    }
+    page.gauge(
+        "shadow_proxy_canary_percent",
+        "Share served by the candidate on the canary rung",
+        &[],
+    )?
+    .with_label_values::<&str>(&[])
+    .set(standing.canary_percent);
+    let step_backs = page.counter(
+        "shadow_proxy_step_back_total",
+        "Times the stage fell back by itself",
+        &["reason"],
+    )?;
+    for (reason, count) in service.stage.step_backs() {
+        step_backs.with_label_values(&[reason]).inc_by(count);
+    }
+    Ok(())
+}
+
+fn show_verdicts(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
+    let live = service.live();
+    let gauge = page.gauge(
+        "shadow_proxy_verdict",
+        "1 pass, 0 insufficient, -1 fail",
+        &["route"],
+    )?;
+    for route in service.findings.verdicts(live.routes.names()) {
+        let value = match route.verdict {
+            Verdict::Pass => 1.0,
+            Verdict::Insufficient { .. } => 0.0,
+            Verdict::Fail { .. } => -1.0,
+        };
+        gauge.with_label_values(&[route.route.as_str()]).set(value);
+    }
+    Ok(())
+}
