@@ -9,25 +9,20 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use futures::future::BoxFuture;
 use parity::{
     accounting::Accounting,
     fixture::{Corpus, Scenario, Step},
-    rules::Rules,
 };
 use scorer::{
     cache::Cache,
     clock::Clock,
     embedded::{Options, Postgres, Source},
-    message::{self, Mode, Reply},
     service::{Databases, Service},
     settings::Settings,
 };
 use shadow_proxy::{
     Config, Parts, Proxy,
-    candidate::embedded::Scorer,
     config::{CandidateConfig, backend::Embedded},
-    judge::ByRules,
 };
 
 use crate::{
@@ -62,15 +57,6 @@ pub struct Arguments {
     requests: usize,
 }
 
-/// The scorer as the proxy asks it.
-struct ShadowScorer(Service);
-
-impl Scorer for ShadowScorer {
-    fn call(&self, request: message::Request, mode: Mode) -> BoxFuture<'_, Reply> {
-        Box::pin(self.0.call(request, mode))
-    }
-}
-
 /// What the client saw.
 #[derive(Debug, Default)]
 struct Client {
@@ -89,7 +75,6 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
     let scenarios = playable(&corpus, clock, arguments.requests);
     let settings = Settings::from_pairs(corpus.settings.iter().cloned())
         .map_err(|error| Failure::usage(format!("the fixtures' settings: {error}")))?;
-    let rules = Rules::read(&arguments.fixtures.join("rules.toml")).map_err(Failure::usage)?;
 
     let source = Source::from_env().map_err(Failure::usage)?;
     let postgres = Postgres::start(Options::temporary(source))
@@ -125,9 +110,9 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
     ));
     let mut config = Config::forwarding_to(&format!("http://{}", stub.address()));
     config.candidate = Some(CandidateConfig::Embedded(Embedded::default()));
+    config.rules = Some(arguments.fixtures.join("rules.toml"));
     let parts = Parts {
-        judge: Some(Arc::new(ByRules::new(rules))),
-        scorer: Some(Arc::new(ShadowScorer(service))),
+        scorer: Some(Arc::new(service)),
     };
     let proxy = Proxy::start_with(config, parts)
         .await
