@@ -4,7 +4,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{completions, demo, import, load, man, minimize, replay, report, stub},
+    commands::{completions, demo, export, import, load, man, minimize, replay, report, stub},
     exit::{Exit, Failure},
     terminal::Terminal,
 };
@@ -38,6 +38,7 @@ enum Command {
     Import(import::Arguments),
     Replay(Box<replay::Arguments>),
     Stub(stub::Arguments),
+    Export(export::Arguments),
     Completions(completions::Arguments),
     Load(load::Arguments),
     Minimize(minimize::Arguments),
@@ -62,6 +63,7 @@ impl Cli {
             Command::Import(arguments) => import::run(&arguments, terminal),
             Command::Replay(arguments) => replay::run(&arguments, terminal).await,
             Command::Stub(arguments) => stub::run(&arguments, terminal).await,
+            Command::Export(arguments) => export::run(&arguments, terminal),
             Command::Completions(arguments) => completions::run(&arguments, terminal),
             Command::Load(arguments) => load::run(&arguments, terminal).await,
             Command::Minimize(arguments) => minimize::run(&arguments, terminal).await,

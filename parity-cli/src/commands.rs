@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod demo;
+pub mod export;
 pub mod import;
 pub mod load;
 pub mod man;

@@ -9,6 +9,8 @@
 //! Writing is deterministic: the same corpus gives the same bytes, so that a change shows as a
 //! small difference. What a fixture may keep is decided by a [`Redactor`] before it is written.
 
+mod goreplay;
+mod har;
 mod manifest;
 mod read;
 mod recordings;
@@ -24,6 +26,8 @@ use crate::{
     json::Json,
 };
 
+pub use goreplay::{GoReplay, import_goreplay};
+pub use har::{export_har, import_har};
 pub use manifest::{GroupEntry, Manifest, VERSION, Version};
 pub use read::{Reader, ScenarioStream};
 pub use recordings::import_recordings;

@@ -1,11 +1,11 @@
-//! `parity-cli import`: recordings of a service become fixtures.
+//! `parity-cli import`: recordings of a service, HAR and GoReplay files become fixtures.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use parity::{
     fixture::{self, Corpus, Reader},
     redact::Redactor,
@@ -20,7 +20,7 @@ use crate::{
 /// Catalogue of the recorded database, kept beside the fixtures where a recording brings it.
 const SCHEMA_FILES: [&str; 2] = ["schema-columns.tsv", "schema-constraints.tsv"];
 
-/// Turn recordings into fixtures.
+/// Turn recordings, HAR files or GoReplay files into fixtures.
 ///
 /// A recording is a directory with `exchanges/<group>.jsonl`, and optionally `settings.env`,
 /// `seed.sql`, `schema-columns.tsv` and `schema-constraints.tsv`. Either everything is written or
@@ -29,8 +29,11 @@ const SCHEMA_FILES: [&str; 2] = ["schema-columns.tsv", "schema-constraints.tsv"]
 /// Example: parity-cli import recordings --out fixtures/passport
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Directory of the recording.
+    /// Directory of the recording, or the HAR or GoReplay file.
     recordings: PathBuf,
+    /// What is imported.
+    #[arg(long, value_enum, default_value_t = Format::Recordings)]
+    format: Format,
     /// Directory for the fixtures. An existing set of fixtures is replaced.
     #[arg(long, value_name = "DIRECTORY")]
     out: PathBuf,
@@ -45,12 +48,41 @@ pub struct Arguments {
     redact: Option<String>,
 }
 
+/// What can be turned into fixtures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A directory of recordings
+    Recordings,
+    /// An HTTP archive; one scenario, without clock and rows
+    Har,
+    /// A GoReplay file; every answered request is a scenario, without clock and rows
+    Goreplay,
+}
+
 pub(crate) fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
     let redactor = match &arguments.redact {
         Some(key) => Redactor::new(key.as_bytes()),
         None => Redactor::keep_all("imported from recordings of test values"),
     };
-    let corpus = import(&arguments.recordings, &arguments.out, &redactor)?;
+    let source = &arguments.recordings;
+    let corpus = match arguments.format {
+        Format::Recordings => import(source, &arguments.out, &redactor)?,
+        Format::Har => {
+            let corpus = fixture::import_har(source).map_err(Failure::usage)?;
+            put_in_place(source, corpus, &arguments.out, &redactor)?
+        }
+        Format::Goreplay => {
+            let read = fixture::import_goreplay(source).map_err(Failure::usage)?;
+            if !read.unanswered.is_empty() {
+                terminal.note(&format!(
+                    "{} requests have no response in {} and are left out",
+                    read.unanswered.len(),
+                    source.display()
+                ));
+            }
+            put_in_place(source, read.corpus, &arguments.out, &redactor)?
+        }
+    };
     let scenarios = corpus.scenarios().count();
     if terminal.json {
         terminal.result(
@@ -80,6 +112,17 @@ pub(crate) fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Fai
 /// written or holds something else than fixtures. Nothing has changed then.
 pub fn import(recordings: &Path, out: &Path, redactor: &Redactor) -> Result<Corpus, Failure> {
     let corpus = fixture::import_recordings(recordings).map_err(Failure::usage)?;
+    put_in_place(recordings, corpus, out, redactor)
+}
+
+/// Writes the corpus beside `out`, with what `recordings` brings of the schema, and then puts it in
+/// place.
+fn put_in_place(
+    recordings: &Path,
+    corpus: Corpus,
+    out: &Path,
+    redactor: &Redactor,
+) -> Result<Corpus, Failure> {
     if corpus.steps() == 0 {
         return Err(Failure::usage(format!(
             "{} holds no recorded step",
