@@ -1,0 +1,254 @@
+//! `parity-cli replay` and `stub` through the real binary: what they find, and what they say when
+//! they cannot be used as asked.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use parity::{fixture::Corpus, redact::Redactor, report::Report};
+use scorer::embedded::{Options, Postgres};
+
+fn public_fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/passport")
+}
+
+/// The public corpus cut down to its scenarios about bans, as fixtures of their own.
+fn small_fixtures(change: impl FnOnce(&mut Corpus)) -> tempfile::TempDir {
+    let mut corpus = Corpus::read(&public_fixtures()).expect("the public corpus");
+    corpus.groups.retain(|group| group.name == "check-bans");
+    change(&mut corpus);
+    let directory = tempfile::tempdir().expect("a directory");
+    corpus
+        .write(directory.path(), &Redactor::keep_all("test values"))
+        .expect("fixtures");
+    fs::copy(
+        public_fixtures().join("rules.toml"),
+        directory.path().join("rules.toml"),
+    )
+    .expect("rules");
+    directory
+}
+
+fn replay(fixtures: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_parity-cli"))
+        .arg("replay")
+        .arg(fixtures)
+        .args(arguments)
+        .output()
+        .expect("the binary runs")
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Exit code 64 with this text in the message, no panic, and no report.
+fn assert_refused(fixtures: &Path, arguments: &[&str], expected: &str) {
+    let reports = tempfile::tempdir().expect("a directory");
+    let directory = reports.path().join("report");
+    let report_dir = ["--report-dir", directory.to_str().expect("UTF-8")];
+    let output = replay(fixtures, &[arguments, &report_dir].concat());
+    let text = errors(&output);
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    assert!(text.contains(expected), "no `{expected}` in: {text}");
+    assert!(!text.contains("panicked"), "{text}");
+    assert!(!directory.exists(), "a report was begun");
+}
+
+/// A running `parity-cli stub`, ended with the test.
+struct RunningStub(Child, String);
+
+impl RunningStub {
+    fn of(fixtures: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_parity-cli"))
+            .args(["stub", "--json", "--listen", "127.0.0.1:0"])
+            .arg(fixtures)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("standard output is piped");
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("the stub says where it listens");
+        let said: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        let address = said["address"].as_str().expect("an address");
+        Self(child, format!("http://{address}"))
+    }
+}
+
+impl Drop for RunningStub {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_embedded_scorer_is_at_parity_on_bans() {
+    let fixtures = small_fixtures(|_| {});
+    let reports = tempfile::tempdir().unwrap();
+    let directory = reports.path().join("new/report");
+    let output = replay(
+        fixtures.path(),
+        &["--json", "--report-dir", directory.to_str().unwrap()],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let printed = Report::from_json(&String::from_utf8_lossy(&output.stdout)).unwrap();
+    let written = fs::read_to_string(directory.join("report.json")).unwrap();
+    assert_eq!(Report::from_json(&written).unwrap(), printed);
+    assert_eq!(printed.totals.compared, 63);
+    assert_eq!(printed.totals.diverged, 0);
+    assert!(printed.totals.is_balanced());
+}
+
+#[test]
+fn a_changed_answer_and_a_changed_row_are_found() {
+    let fixtures = small_fixtures(|corpus| {
+        let scenarios = &mut corpus.groups[0].scenarios;
+        scenarios[0].steps[0].response.status = 418;
+        let row = serde_json::from_str(r#"{"registry_event":{"inserted":[{"id":1}]}}"#);
+        scenarios[1].steps[0].effects = Some(row.expect("effects"));
+    });
+    let output = replay(fixtures.path(), &["--json", "--jobs", "1"]);
+    assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    let report = Report::from_json(&String::from_utf8_lossy(&output.stdout)).unwrap();
+    assert_eq!(report.totals.diverged, 2);
+    let paths: Vec<_> = report
+        .divergences
+        .iter()
+        .map(|found| (found.scenario.as_str(), found.divergence.path.as_str()))
+        .collect();
+    assert!(paths.iter().any(|(_, path)| path.is_empty()), "{paths:?}");
+    assert!(
+        paths
+            .iter()
+            .any(|(_, path)| path.starts_with("registry_event")),
+        "{paths:?}"
+    );
+}
+
+#[test]
+fn recorded_answers_served_over_http_are_at_parity_with_themselves() {
+    let fixtures = small_fixtures(|_| {});
+    let stub = RunningStub::of(fixtures.path());
+    let arguments = ["--candidate", &stub.1, "--jobs", "1", "--json"];
+    let output = replay(fixtures.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+
+    let other = small_fixtures(|corpus| {
+        let answer = &mut corpus.groups[0].scenarios[0].steps[0].response;
+        answer.body = "{}".into();
+        answer
+            .headers
+            .0
+            .retain(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
+    });
+    let output = replay(other.path(), &arguments);
+    assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+}
+
+#[test]
+fn a_backend_that_does_not_answer_is_not_counted_as_parity() {
+    let fixtures = small_fixtures(|_| {});
+    let output = replay(
+        fixtures.path(),
+        &["--candidate", "http://127.0.0.1:1", "--json"],
+    );
+    assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
+    let report = Report::from_json(&String::from_utf8_lossy(&output.stdout)).unwrap();
+    assert_eq!(report.totals.compared, 0);
+    let totals = report.totals;
+    // A step after one without an answer has no state to be compared on.
+    assert_eq!(totals.errored + totals.not_comparable, totals.seen);
+    assert!(totals.errored > totals.not_comparable);
+}
+
+#[test]
+fn a_broken_fixture_is_named_with_its_line() {
+    let fixtures = small_fixtures(|_| {});
+    let path = fixtures.path().join("exchanges/check-bans.jsonl");
+    let mut lines: Vec<_> = fs::read_to_string(&path)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    lines[6].truncate(40);
+    fs::write(&path, lines.join("\n")).unwrap();
+    assert_refused(fixtures.path(), &[], "check-bans.jsonl:7: ");
+}
+
+#[test]
+fn another_format_version_is_refused() {
+    let fixtures = small_fixtures(|_| {});
+    let path = fixtures.path().join("manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"major\": 1", "\"major\": 9")).unwrap();
+    assert_refused(fixtures.path(), &[], "fixture format 9.");
+}
+
+#[test]
+fn a_directory_without_fixtures_is_refused() {
+    let empty = tempfile::tempdir().unwrap();
+    assert_refused(empty.path(), &[], "manifest.json");
+}
+
+#[test]
+fn rules_that_are_not_understood_are_named() {
+    let fixtures = small_fixtures(|_| {});
+    fs::write(fixtures.path().join("rules.toml"), "version = 1\nfoo = 2\n").unwrap();
+    assert_refused(fixtures.path(), &[], "rules.toml");
+}
+
+#[test]
+fn an_unreachable_database_is_named_without_its_password() {
+    let fixtures = small_fixtures(|_| {});
+    let url = "postgres://me:hidden@127.0.0.1:1/postgres";
+    assert_refused(
+        fixtures.path(),
+        &["--postgres", url],
+        "127.0.0.1:1/postgres",
+    );
+    let output = replay(fixtures.path(), &["--postgres", url]);
+    assert!(!errors(&output).contains("hidden"), "{}", errors(&output));
+}
+
+#[test]
+fn a_seed_that_does_not_load_is_named_with_its_line() {
+    let fixtures = small_fixtures(|corpus| {
+        corpus.seed = Some("SELECT 1;\nINSERT INTO nowhere VALUES (1);\n".to_owned());
+    });
+    assert_refused(fixtures.path(), &[], "seed.sql:2: seed does not load");
+}
+
+#[test]
+fn a_selection_of_nothing_is_refused() {
+    let fixtures = small_fixtures(|_| {});
+    assert_refused(fixtures.path(), &["--filter", "no-such-*"], "no scenario");
+    assert_refused(fixtures.path(), &["--shard", "3/2"], "no shard");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_marked_for_tests_is_left_alone() {
+    let fixtures = small_fixtures(|_| {});
+    let postgres = Postgres::start(Options::default()).await.unwrap();
+    let pool = postgres.pool();
+    sqlx::raw_sql("CREATE TABLE precious (id int); INSERT INTO precious VALUES (1)")
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    let url = postgres.url();
+    let arguments = ["--candidate", "http://127.0.0.1:1", "--candidate-db", &url];
+    assert_refused(fixtures.path(), &arguments, "COMMENT ON DATABASE");
+    let pool = postgres.pool();
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM precious")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(rows, 1);
+    pool.close().await;
+}
