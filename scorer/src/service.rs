@@ -1,6 +1,6 @@
 //! The service as a function: a request in, a response and the rows it goes with out.
 
-use std::num::NonZero;
+use std::{num::NonZero, time::Duration};
 
 use sqlx::{
     PgPool,
@@ -20,6 +20,8 @@ use crate::{
     store::scoring::Engine,
 };
 
+/// How long a request waits for a connection: a database that is down must not hold requests.
+const ACQUIRE: Duration = Duration::from_secs(5);
 /// Verified proofs remembered.
 const VERIFIED_PROOFS: usize = 100_000;
 
@@ -54,6 +56,7 @@ impl Databases {
             Ok(PgPoolOptions::new()
                 .max_connections(settings.database_pool_size)
                 // A look at each connection before its use would be a round trip more.
+                .acquire_timeout(ACQUIRE)
                 .test_before_acquire(false)
                 .connect_lazy_with(options.application_name("scorer")))
         };
