@@ -91,7 +91,10 @@ impl Cache {
 
     /// Counts one more call and returns how many there are. The first call starts the life of the
     /// counter; later ones do not prolong it.
-    pub(crate) async fn increment(&self, key: &str, time_to_live: u64) -> Result<u64, CacheError> {
+    ///
+    /// # Errors
+    /// Redis is unreachable.
+    pub async fn increment(&self, key: &str, time_to_live: u64) -> Result<u64, CacheError> {
         match &self.0 {
             Backend::InProcess(store) => Ok(store.increment(key, time_to_live)),
             Backend::Redis(store) => store.increment(key, time_to_live).await,
@@ -99,7 +102,10 @@ impl Cache {
     }
 
     /// How many calls there were, without counting one.
-    pub(crate) async fn count(&self, key: &str) -> Result<u64, CacheError> {
+    ///
+    /// # Errors
+    /// Redis is unreachable.
+    pub async fn count(&self, key: &str) -> Result<u64, CacheError> {
         match &self.0 {
             Backend::InProcess(store) => Ok(store.count(key)),
             Backend::Redis(store) => store.count(key).await,
@@ -107,14 +113,21 @@ impl Cache {
     }
 
     /// The text of an entry; an entry that reads as an integer counts as none (contract §5).
-    pub(crate) async fn text(&self, key: &str) -> Result<Option<String>, CacheError> {
+    ///
+    /// # Errors
+    /// Redis is unreachable, or the entry is no pickled text.
+    pub async fn text(&self, key: &str) -> Result<Option<String>, CacheError> {
         match &self.0 {
             Backend::InProcess(store) => Ok(store.text(key)),
             Backend::Redis(store) => store.text(key).await,
         }
     }
 
-    pub(crate) async fn set_text(
+    /// Sets a text that lives for `time_to_live` seconds.
+    ///
+    /// # Errors
+    /// Redis is unreachable.
+    pub async fn set_text(
         &self,
         key: &str,
         text: &str,

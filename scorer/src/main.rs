@@ -30,6 +30,9 @@ struct Arguments {
     check_config: bool,
 }
 
+/// Bytes of a worker's stack: JSON may be nested as deeply as Python takes it, 1451 levels.
+const STACK: usize = 8 * 1024 * 1024;
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
@@ -57,6 +60,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(STACK)
         .build()?
         .block_on(serve(settings))
 }

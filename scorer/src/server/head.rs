@@ -70,9 +70,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Head, Invalid> {
     })
 }
 
-/// Position right after the empty line that ends a head.
-pub(super) fn end(bytes: &[u8]) -> Option<usize> {
-    find(bytes, b"\r\n\r\n").map(|at| at + 4)
+/// Position right after the empty line that ends a head. The first `searched` bytes are known not to
+/// hold it, so that a head which comes in byte by byte is not searched again and again.
+pub(super) fn end(bytes: &[u8], searched: usize) -> Option<usize> {
+    let from = searched.saturating_sub(3);
+    find(bytes.get(from..)?, b"\r\n\r\n").map(|at| from + at + 4)
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -204,6 +206,15 @@ mod tests {
             assert!(head(&text).is_err(), "{fields}");
         }
         assert!(head("POST / HTTP/1.0\nTransfer-Encoding: chunked\n\n").is_err());
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_across_reads() {
+        let bytes = b"GET / HTTP/1.1\r\nHost: h\r\n\r\nrest";
+        for searched in 0..bytes.len() - 5 {
+            assert_eq!(end(bytes, searched), Some(27), "{searched}");
+        }
+        assert_eq!(end(&bytes[..26], 0), None);
     }
 
     #[test]

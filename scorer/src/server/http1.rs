@@ -16,10 +16,14 @@ use super::{
 };
 use crate::message::Response;
 
+/// Bytes of a refused body that are read and dropped, so that the client gets to see the answer.
+const MAXIMUM_DROPPED: u64 = 64 * 1024 * 1024;
 /// Bytes of a head, target and all fields.
 const MAXIMUM_HEAD: usize = 256 * 1024;
 /// How long a connection may be idle between requests.
 const IDLE: Duration = Duration::from_secs(75);
+/// How long a client may go on sending a body that was refused.
+const LINGER: Duration = Duration::from_secs(5);
 /// How long a request may take to arrive once begun, and how long one write may take.
 const TRANSFER: Duration = Duration::from_secs(60);
 
@@ -64,12 +68,13 @@ async fn next_head(
     buffer: &mut BytesMut,
     shutdown: &CancellationToken,
 ) -> Next {
+    let mut searched = 0;
     loop {
         // Empty lines before a request line are allowed.
         while buffer.starts_with(b"\r\n") {
             let _ = buffer.split_to(2);
         }
-        if let Some(end) = head::end(buffer) {
+        if let Some(end) = head::end(buffer, searched) {
             return match head::parse(&buffer.split_to(end)) {
                 Ok(head) => Next::Head(Box::new(head)),
                 Err(Invalid) => Next::Refused,
@@ -78,6 +83,7 @@ async fn next_head(
         if buffer.len() > MAXIMUM_HEAD {
             return Next::Refused;
         }
+        searched = buffer.len();
         let is_idle = buffer.is_empty();
         let patience = if is_idle { IDLE } else { TRANSFER };
         let read = async {
@@ -107,22 +113,25 @@ async fn answer(
     let Head {
         mut request,
         body: length,
-        mut keep_alive,
+        keep_alive,
         expects_continue,
         is_http_10,
     } = *head;
     if expects_continue {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
     }
-    match timeout(TRANSFER, body::read(stream, buffer, length)).await {
-        Ok(Ok(Body::Read(body))) => request.body = body,
-        Ok(Ok(Body::Unread)) => keep_alive = false,
+    let is_unread = match timeout(TRANSFER, body::read(stream, buffer, length)).await {
+        Ok(Ok(Body::Read(body))) => {
+            request.body = body;
+            false
+        }
+        Ok(Ok(Body::Unread)) => true,
         Ok(Err(BodyError::Invalid | BodyError::TooLarge)) => return refuse(stream).await,
         Ok(Err(BodyError::Io(error))) => return Err(error),
         Err(_) => return Ok(Continue::Close),
-    }
+    };
     let response = app.call(request).await;
-    keep_alive &= !shutdown.is_cancelled();
+    let keep_alive = keep_alive && !is_unread && !shutdown.is_cancelled();
     let bytes = write_head(&response, keep_alive, is_http_10);
     let chunked = !is_http_10 && is_chunked(&response);
     timeout(TRANSFER, async {
@@ -135,10 +144,23 @@ async fn answer(
         stream.flush().await
     })
     .await??;
+    if is_unread {
+        drop_body(stream).await;
+    }
     Ok(match keep_alive {
         true => Continue::KeepAlive,
         false => Continue::Close,
     })
+}
+
+/// Reads what the client still sends: closing a connection with unread bytes would reset it.
+async fn drop_body(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let _ = stream.shutdown().await;
+    let mut rest = stream.take(MAXIMUM_DROPPED);
+    let mut nowhere = tokio::io::sink();
+    let dropped = tokio::io::copy(&mut rest, &mut nowhere);
+    // However it ends, the connection is closed next.
+    let _ = timeout(LINGER, dropped).await;
 }
 
 fn is_chunked(response: &Response) -> bool {

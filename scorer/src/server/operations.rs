@@ -16,7 +16,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The API as OpenAPI describes it.
-const OPENAPI: Option<&str> = None;
+const OPENAPI: &str = include_str!("../../openapi.json");
 
 /// Answers the operational paths of the service's own address.
 pub(super) async fn answer(service: &Service, request: &Request) -> Option<Response> {
@@ -29,7 +29,7 @@ pub(super) async fn answer(service: &Service, request: &Request) -> Option<Respo
             Ok(()) => plain(200, "text/plain", "ready"),
             Err(what) => plain(503, "text/plain", what),
         }),
-        "/openapi.json" => OPENAPI.map(|text| plain(200, "application/json", text)),
+        "/openapi.json" => Some(plain(200, "application/json", OPENAPI)),
         _ => None,
     }
 }

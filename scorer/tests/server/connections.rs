@@ -76,11 +76,15 @@ async fn a_stop_lets_open_requests_finish_and_ends_idle_connections() {
     let mut idle = TcpStream::connect(address).await.unwrap();
     let mut busy = TcpStream::connect(address).await.unwrap();
     // The server reads the length and now waits for the body.
-    busy.write_all(b"POST /nope HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    busy.write_all(
+        b"POST /nope HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+    )
+    .await
+    .unwrap();
+    let mut interim = [0; 25];
+    tokio::io::AsyncReadExt::read_exact(&mut busy, &mut interim)
         .await
         .unwrap();
-    let mut interim = [0; 25];
-    tokio::io::AsyncReadExt::read_exact(&mut busy, &mut interim).await.unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
 
     let stopping = tokio::spawn(server.shutdown());

@@ -55,7 +55,10 @@ async fn secrets_reach_neither_logs_nor_metrics() {
     }
     let metrics = exchange(server.metrics_address(), &last("GET /metrics", "")).await;
     let logs = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
-    assert!(logs.contains("\"answered\""), "nothing was captured: {logs}");
+    assert!(
+        logs.contains("\"answered\""),
+        "nothing was captured: {logs}"
+    );
     for text in [logs, metrics] {
         assert!(!text.contains("canary"), "{text}");
     }

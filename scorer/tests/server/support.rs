@@ -29,13 +29,15 @@ pub(crate) async fn start(extra: &[(&str, &str)]) -> Server {
         ("SCORER_LISTEN", "127.0.0.1:0"),
         ("SCORER_METRICS_LISTEN", "127.0.0.1:0"),
         // Nothing listens there.
-        ("DATABASE_URL", "postgres://nobody:canary-database-password-77d0@127.0.0.1:1/none"),
+        (
+            "DATABASE_URL",
+            "postgres://nobody:canary-database-password-77d0@127.0.0.1:1/none",
+        ),
     ];
     let pairs = pairs.iter().chain(extra);
-    let settings = Settings::from_pairs(
-        pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-    )
-    .unwrap();
+    let settings =
+        Settings::from_pairs(pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+            .unwrap();
     let databases = Databases::connect(&settings).unwrap();
     let service = Service::new(settings, databases, Cache::in_process(), Clock::system());
     Server::start(Arc::new(service)).await.unwrap()
