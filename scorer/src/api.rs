@@ -8,6 +8,7 @@ pub(crate) mod body;
 mod call;
 mod ceramic;
 mod contributor_statistics;
+mod cookies;
 mod customization;
 mod embed;
 pub(crate) mod error;
@@ -33,6 +34,7 @@ use crate::{
 };
 
 use call::Call;
+use cookies::Cookies;
 use error::Failure;
 use pages::Page;
 use request::Incoming;
@@ -59,7 +61,13 @@ pub(crate) async fn answer(service: &Service, request: &message::Request, mode: 
     };
     let (route, answer) = match gate::check(&incoming, service.settings()) {
         Some(answer) => (UNROUTED, answer),
-        None => route_and_answer(&mut call).await,
+        None => {
+            let (route, answer) = route_and_answer(&mut call).await;
+            (
+                route,
+                answer.with_cookies(Cookies::of(&incoming, service).await),
+            )
+        }
     };
     Reply {
         route,

@@ -12,13 +12,13 @@ pub(crate) struct Rate {
 }
 
 /// A rate that the Python service cannot use. The text is its exception's, for the analytics row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RateError {
     #[error("'NoneType' object has no attribute 'groups'")]
     NoMatch,
     /// A text with a dot is taken for the name of a function to import.
-    #[error("the rate names a function")]
-    Dotted,
+    #[error("No module named '{0}'")]
+    Dotted(String),
     #[error("integer modulo by zero")]
     ZeroPeriod,
 }
@@ -26,8 +26,8 @@ pub(crate) enum RateError {
 impl Rate {
     /// Parses `count/[number][smhd]`; whatever follows is ignored.
     pub(crate) fn parse(text: &str) -> Result<Self, RateError> {
-        if text.contains('.') {
-            return Err(RateError::Dotted);
+        if let Some((module, _)) = text.split_once('.') {
+            return Err(RateError::Dotted(module.to_owned()));
         }
         let (count, rest) = split_digits(text);
         let rest = rest.strip_prefix('/').ok_or(RateError::NoMatch)?;
@@ -112,7 +112,7 @@ mod tests {
             ("abc", RateError::NoMatch),
             ("/m", RateError::NoMatch),
             (" 1/m", RateError::NoMatch),
-            ("1.5/m", RateError::Dotted),
+            ("1.5/m", RateError::Dotted("1".to_owned())),
             ("1/0m", RateError::ZeroPeriod),
         ] {
             assert_eq!(Rate::parse(text), Err(error), "{text}");

@@ -20,6 +20,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument, field};
 
 use crate::{
     message::{Mode, Reply, Request, Response},
@@ -149,29 +150,35 @@ impl App {
     async fn call(&self, request: Request) -> Response {
         let begun = Instant::now();
         let method = request.method.clone();
-        let (route, response) = match operations::answer(&self.service, &request).await {
-            Some(response) => ("operations", response),
-            None => {
-                let called = AssertUnwindSafe(self.service.call(request, Mode::Commit));
-                match called.catch_unwind().await {
-                    Ok(Reply {
-                        route, response, ..
-                    }) => (route, response),
-                    Err(_) => ("panic", self.service.server_error()),
-                }
-            }
-        };
+        let span = tracing::info_span!(
+            "request",
+            method,
+            request_id = %uuid::Uuid::new_v4(),
+            route = field::Empty,
+            status = field::Empty,
+        );
+        let (route, response) = self.route(request).instrument(span.clone()).await;
+        span.record("route", route);
+        span.record("status", response.status);
         self.metrics
             .observe(route, &method, response.status, begun.elapsed());
-        tracing::info!(
-            route,
-            method,
-            status = response.status,
-            duration_ms = begun.elapsed().as_secs_f64() * 1_000.0,
-            request_id = %uuid::Uuid::new_v4(),
-            "answered"
-        );
+        let duration_ms = begun.elapsed().as_secs_f64() * 1_000.0;
+        span.in_scope(|| tracing::info!(duration_ms, "answered"));
         response
+    }
+
+    /// Answers a request, here or by the service, and names what answered.
+    async fn route(&self, request: Request) -> (&'static str, Response) {
+        if let Some(response) = operations::answer(&self.service, &request).await {
+            return ("operations", response);
+        }
+        let called = AssertUnwindSafe(self.service.call(request, Mode::Commit));
+        match called.catch_unwind().await {
+            Ok(Reply {
+                route, response, ..
+            }) => (route, response),
+            Err(_) => ("panic", self.service.server_error()),
+        }
     }
 }
 

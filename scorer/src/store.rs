@@ -13,6 +13,7 @@ mod load;
 mod locks;
 pub(crate) mod revocations;
 pub mod scoring;
+pub(crate) mod sessions;
 pub(crate) mod stakes;
 pub(crate) mod stamp_pages;
 pub mod stamps;

@@ -8,6 +8,7 @@ use crate::{
 };
 
 use super::{
+    cookies::Cookies,
     error::Failure,
     pages::{self, Page},
     validation,
@@ -22,6 +23,7 @@ pub(crate) struct Answer {
     extra: Option<(&'static str, String)>,
     body: Bytes,
     layer: Layer,
+    cookies: Cookies,
 }
 
 /// How far a request got before it was answered: each layer adds headers on the way back.
@@ -61,7 +63,18 @@ impl Answer {
             extra: None,
             body: body.into(),
             layer: Layer::View,
+            cookies: Cookies::default(),
         }
+    }
+
+    /// The same answer with cookies to set. The check of form tokens stands right before the views,
+    /// so an earlier redirect sets none.
+    pub(super) fn with_cookies(mut self, mut cookies: Cookies) -> Self {
+        if self.layer != Layer::View {
+            cookies.token = None;
+        }
+        self.cookies = cookies;
+        self
     }
 
     /// JSON in the framework's style.
@@ -142,12 +155,18 @@ impl Answer {
         }
         if self.layer == Layer::View {
             headers.add("X-Frame-Options", "DENY");
+            if self.cookies.token.is_some() {
+                headers.add("Vary", "Cookie, origin");
+            }
             headers.add("Content-Length", &self.body.len().to_string());
         }
         self.add_vary_and_cors(&mut headers, around);
         headers.add("X-Content-Type-Options", "nosniff");
         headers.add("Referrer-Policy", "same-origin");
         headers.add("Cross-Origin-Opener-Policy", "same-origin");
+        for cookie in self.cookies.headers() {
+            headers.add("Set-Cookie", cookie);
+        }
         if !matches!(self.layer, Layer::View | Layer::Preflight) {
             headers.add("Transfer-Encoding", "chunked");
         }
@@ -163,10 +182,12 @@ impl Answer {
     }
 
     fn add_vary_and_cors(&self, headers: &mut HeaderList, around: Surroundings) {
-        let session_is_read = matches!(self.layer, Layer::View | Layer::Redirect);
+        let session_is_read = matches!(self.layer, Layer::View | Layer::Redirect)
+            && (around.vary_by_cookie || self.cookies.drops_session);
         match self.layer {
             Layer::SecurityRedirect => return,
-            _ if session_is_read && around.vary_by_cookie => headers.add("Vary", "origin, Cookie"),
+            _ if self.cookies.token.is_some() => {}
+            _ if session_is_read => headers.add("Vary", "origin, Cookie"),
             _ => headers.add("Vary", "origin"),
         }
         if !around.has_origin {
@@ -259,6 +280,30 @@ mod tests {
                 "Referrer-Policy",
                 "Cross-Origin-Opener-Policy",
                 "Transfer-Encoding",
+            ]
+        );
+    }
+
+    #[test]
+    fn cookies_come_last_and_a_new_token_varies_first() {
+        let cookies = Cookies {
+            token: Some("csrftoken=x".to_owned()),
+            drops_session: true,
+        };
+        let answer = Answer::text(200, "Ok").with_cookies(cookies);
+        assert_eq!(
+            names(answer, PLAIN),
+            [
+                "server",
+                "Content-Type",
+                "X-Frame-Options",
+                "Vary",
+                "Content-Length",
+                "X-Content-Type-Options",
+                "Referrer-Policy",
+                "Cross-Origin-Opener-Policy",
+                "Set-Cookie",
+                "Set-Cookie",
             ]
         );
     }

@@ -58,10 +58,10 @@ async fn event(
     address: &str,
     created_at: &str,
 ) -> Result<Value, Failure> {
-    call.require_allowance(key).await?;
     if !key.historical_endpoint {
         return Err(Failure::detail(403, "Invalid permissions for action."));
     }
+    call.require_allowance(key).await?;
     if created_at.is_empty() {
         return Err(Failure::detail(
             400,
