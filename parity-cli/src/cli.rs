@@ -4,7 +4,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{completions, demo, export, import, load, man, minimize, replay, report, stub},
+    commands::{
+        completions, demo, doctor, explore, export, import, load, man, minimize, replay, report,
+        stub,
+    },
     exit::{Exit, Failure},
     terminal::Terminal,
 };
@@ -42,6 +45,8 @@ enum Command {
     Completions(completions::Arguments),
     Load(load::Arguments),
     Minimize(minimize::Arguments),
+    Doctor(doctor::Arguments),
+    Explore(explore::Arguments),
     Man(man::Arguments),
     Report(report::Arguments),
 }
@@ -67,6 +72,8 @@ impl Cli {
             Command::Completions(arguments) => completions::run(&arguments, terminal),
             Command::Load(arguments) => load::run(&arguments, terminal).await,
             Command::Minimize(arguments) => minimize::run(&arguments, terminal).await,
+            Command::Doctor(arguments) => doctor::run(&arguments, terminal).await,
+            Command::Explore(arguments) => explore::run(&arguments, terminal).await,
             Command::Man(arguments) => man::run(&arguments),
             Command::Report(arguments) => report::run(&arguments, terminal),
         }

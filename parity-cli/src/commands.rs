@@ -2,6 +2,8 @@
 
 pub mod completions;
 pub mod demo;
+pub mod doctor;
+pub mod explore;
 pub mod export;
 pub mod import;
 pub mod load;

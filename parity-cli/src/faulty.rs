@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use parity::{
+    compare::Observation,
     exchange::Request,
     fixture::{Scenario, Step},
 };
@@ -45,6 +46,18 @@ impl Fault {
     /// The fault with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         FAULTS.iter().find(|fault| fault.name == name)
+    }
+
+    /// Whether it would change anything in the recorded answer to this step.
+    pub fn strikes_recorded(&self, step: &Step) -> bool {
+        self.strike(&mut Answer {
+            observation: Observation {
+                response: step.response.clone(),
+                effects: step.effects.clone(),
+            },
+            cache: Some(step.cache.clone()),
+            latency: None,
+        })
     }
 
     /// Spoils the answer and says whether there was anything to spoil.

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod commands;
 pub mod database;
 pub mod exit;
+pub mod explore;
 pub mod faulty;
 pub mod load;
 pub mod replay;

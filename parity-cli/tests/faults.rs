@@ -1,15 +1,15 @@
 //! Every deliberate fault is found by a replay, and shrinks to what matters.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use parity::{
-    compare::Observation,
     fixture::{Corpus, Scenario, Step},
     outcome::Outcome,
     rules::Rules,
 };
 use parity_cli::{
-    backend::{Answer, Backend, Recorded},
+    backend::{Backend, Recorded},
+    explore::{Description, Generator, Limits, explore},
     faulty::{FAULTS, Fault, FaultyCandidate},
     replay::{BindingScope, Played, Replay, StepResult},
     reproduce::{Same, first_divergence, seed_of, shrink},
@@ -35,18 +35,6 @@ fn replay(reference: Arc<dyn Backend>, candidate: Arc<dyn Backend>) -> Replay {
     }
 }
 
-/// Whether the fault changes anything in the recorded answer to this step.
-fn strikes(fault: &Fault, step: &Step) -> bool {
-    fault.strike(&mut Answer {
-        observation: Observation {
-            response: step.response.clone(),
-            effects: step.effects.clone(),
-        },
-        cache: Some(step.cache.clone()),
-        latency: None,
-    })
-}
-
 fn diverges(played: &Played) -> bool {
     played.steps.iter().any(|step| {
         matches!(&step.result, StepResult::Compared(compared)
@@ -67,7 +55,11 @@ async fn replay_finds_every_fault_and_nothing_without_one() {
         let mut struck = 0;
         let mut found = false;
         for scenario in corpus.scenarios() {
-            if !scenario.steps.iter().any(|step| strikes(fault, step)) {
+            if !scenario
+                .steps
+                .iter()
+                .any(|step| fault.strikes_recorded(step))
+            {
                 continue;
             }
             struck += 1;
@@ -98,7 +90,7 @@ fn in_a_long_session(scenario: &Scenario, corpus: &Corpus, fault: &Fault) -> Sce
             step.sql_before.is_none()
                 && step.effects.as_ref().is_some_and(|rows| rows.is_empty())
                 && step.response.status == 200
-                && !strikes(fault, step)
+                && !fault.strikes_recorded(step)
         })
         .take(8)
         .map(|other| other.steps[0].clone());
@@ -145,7 +137,12 @@ async fn minimise_brings_a_fault_in_a_long_session_to_at_most_three_steps() {
         let replay = replay(Arc::clone(&reference), faulty);
         let striking = corpus
             .scenarios()
-            .filter(|scenario| scenario.steps.iter().any(|step| strikes(fault, step)))
+            .filter(|scenario| {
+                scenario
+                    .steps
+                    .iter()
+                    .any(|step| fault.strikes_recorded(step))
+            })
             .min_by_key(|scenario| scenario.steps.len())
             .expect("a scenario that the fault strikes");
         let session = in_a_long_session(striking, &corpus, fault);
@@ -169,4 +166,62 @@ async fn minimise_brings_a_fault_in_a_long_session_to_at_most_three_steps() {
     reference.close().await;
     candidate.close().await;
     assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explore_finds_faults_that_no_fixture_was_made_for() {
+    let corpus = Corpus::read(&fixtures()).expect("fixtures");
+    let open = async || {
+        let seed = seed_of(&corpus, &fixtures());
+        open_embedded(&corpus.settings, seed, Mode::Commit, None)
+            .await
+            .expect("a scorer")
+    };
+    let reference: Arc<dyn Backend> = Arc::new(open().await);
+    let candidate: Arc<dyn Backend> = Arc::new(open().await);
+    let description =
+        Description::parse(include_str!("../../scorer/openapi.json")).expect("a description");
+    let limits = Limits {
+        count: 500,
+        time: Duration::from_secs(120),
+        most_found: 1,
+        minimize_budget: 15,
+    };
+    for name in [
+        "header-nosniff-missing",
+        "body-validation-type",
+        "rows-event-missing",
+    ] {
+        let fault = Fault::named(name).expect("a fault");
+        let faulty: Arc<dyn Backend> =
+            Arc::new(FaultyCandidate::new(Arc::clone(&candidate), fault));
+        let replay = replay(Arc::clone(&reference), faulty);
+        let scenarios = corpus.scenarios().cloned().collect();
+        let mut generator = Generator::new(11, scenarios, &description);
+        let explored = explore(&replay, &mut generator, limits, |_| {})
+            .await
+            .expect("explored");
+        assert!(
+            !explored.found.is_empty(),
+            "{name} was not found in {} scenarios",
+            explored.played
+        );
+    }
+    let replay = replay(Arc::clone(&reference), Arc::clone(&candidate));
+    let scenarios = corpus.scenarios().cloned().collect();
+    let mut generator = Generator::new(11, scenarios, &description);
+    let limits = Limits {
+        count: 60,
+        ..limits
+    };
+    let explored = explore(&replay, &mut generator, limits, |_| {})
+        .await
+        .expect("explored");
+    assert!(
+        explored.found.is_empty(),
+        "the scorer differs from itself: {:#?}",
+        explored.found
+    );
+    reference.close().await;
+    candidate.close().await;
 }

@@ -127,18 +127,18 @@ impl Change {
                 column,
                 value,
             } => rows(answer, table, |rows| {
-                rows.inserted
-                    .iter_mut()
-                    .fold(false, |found, row| set_column(row, column, value) || found)
+                set_columns(rows.inserted.iter_mut(), column, value)
             }),
             Self::UpdatedColumn {
                 table,
                 column,
                 value,
             } => rows(answer, table, |rows| {
-                rows.updated.iter_mut().fold(false, |found, row| {
-                    set_column(&mut row.after, column, value) || found
-                })
+                set_columns(
+                    rows.updated.iter_mut().map(|row| &mut row.after),
+                    column,
+                    value,
+                )
             }),
         }
     }
@@ -190,6 +190,19 @@ fn rows(answer: &mut Answer, table: &str, edit: impl FnOnce(&mut TableEffects) -
         .as_mut()
         .and_then(|effects| effects.0.get_mut(table))
         .is_some_and(edit)
+}
+
+/// Sets the column of every row and says whether any had another value.
+fn set_columns<'r>(
+    rows: impl Iterator<Item = &'r mut Value<'static>>,
+    column: &str,
+    value: &str,
+) -> bool {
+    let mut found = false;
+    for row in rows {
+        found |= set_column(row, column, value);
+    }
+    found
 }
 
 fn set_column(row: &mut Value<'static>, column: &str, value: &str) -> bool {
