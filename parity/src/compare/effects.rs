@@ -61,7 +61,7 @@ fn rows<'v>(
     let mut path: Path<'v> = vec![Segment::Key(list)];
     let mut pairing = pair(walk, &mut path, reference, candidate, &[]);
     pairing.unordered = !order_counts;
-    let unordered = walk.rule(&path, |equivalence| *equivalence == Equivalence::Unordered);
+    let unordered = walk.rule(&path, Equivalence::leaves_order_open);
     walk.paired(&mut path, reference, candidate, &pairing, unordered);
 }
 

@@ -20,6 +20,14 @@ evidence = { n = 1, rate = 0.5, interval = [0, 1] }
 author = "a"
 expires = "2030-01-01"
 [[rule]]
+id = "within"
+paths = ["note.inserted"]
+equivalence = { unordered_within = { keys = ["sort"] } }
+reason = "r"
+evidence = { n = 1, rate = 0.5, interval = [0, 1] }
+author = "a"
+expires = "2030-01-01"
+[[rule]]
 id = "keys"
 paths = ["$.map", "log.inserted[*].text.(json).map"]
 equivalence = "unordered_keys"
@@ -396,6 +404,23 @@ fn insertion_order_counts_unless_a_rule_leaves_it_open() {
     assert_eq!(
         rows(&child(ordered), &child(swapped)),
         (vec![], vec!["Order child.inserted".to_owned()])
+    );
+}
+
+#[test]
+fn rows_may_change_places_only_with_others_of_their_sort() {
+    let notes = |order: [(&str, i32); 3]| {
+        let rows = order.map(|(sort, n)| format!(r#"{{"sort": "{sort}", "n": {n}}}"#));
+        format!(r#"{{"note": {{"inserted": [{}]}}}}"#, rows.join(", "))
+    };
+    let reference = notes([("a", 1), ("a", 2), ("b", 3)]);
+    assert_eq!(
+        rows(&reference, &notes([("a", 2), ("a", 1), ("b", 3)])),
+        (vec![], vec!["Order note.inserted".to_owned()])
+    );
+    assert_eq!(
+        rows(&reference, &notes([("a", 1), ("b", 3), ("a", 2)])).0,
+        ["RuleViolated note.inserted"]
     );
 }
 

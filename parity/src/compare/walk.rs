@@ -151,10 +151,7 @@ impl<'w, 's> Walk<'w, 's> {
 
     fn arrays<'v>(&mut self, path: &mut Path<'v>, a: &'v [Value<'_>], b: &'v [Value<'_>]) {
         let list_rule = self.rule(path, |equivalence| {
-            matches!(
-                equivalence,
-                Equivalence::Unordered | Equivalence::KeyedList { .. }
-            )
+            equivalence.leaves_order_open() || matches!(equivalence, Equivalence::KeyedList { .. })
         });
         let is_equal = a == b;
         if is_equal && !self.identities.reach_into(path) {
@@ -226,7 +223,14 @@ impl<'w, 's> Walk<'w, 's> {
             let mut found = self.divergence(path, Kind::Order);
             found.reference = Some(order(ours));
             found.candidate = Some(order(theirs));
-            self.record(found, unordered);
+            match unordered {
+                Some(rule) if !rule.equivalence().allows_places(a, b) => {
+                    found.kind = Kind::RuleViolated;
+                    found.rule = Some(rule.id().to_owned());
+                    self.findings.diverged.push(found);
+                }
+                allowed => self.record(found, allowed),
+            }
         }
         self.elements(path, a, b, pairing.pairs.iter().copied());
         for &index in &pairing.missing {

@@ -3,7 +3,10 @@
 use chrono::{DateTime, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
-use crate::decimal::{Decimal, MAX_DIGITS};
+use crate::{
+    decimal::{Decimal, MAX_DIGITS},
+    json::Value,
+};
 
 /// How two values may differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +14,8 @@ use crate::decimal::{Decimal, MAX_DIGITS};
 pub enum Equivalence {
     /// A list whose elements may come in any order: the same elements, equally often.
     Unordered,
+    /// A list whose elements may change places only with others that agree in these members.
+    UnorderedWithin { keys: Vec<String> },
     /// An object whose members may come in any order: the same members.
     UnorderedKeys,
     /// A list whose elements are found by these members, in any order.
@@ -102,6 +107,7 @@ impl Equivalence {
                     .is_some_and(|(a, b)| a.is_near_in_significant_digits(&b, *digits)),
             ),
             Equivalence::Unordered
+            | Equivalence::UnorderedWithin { .. }
             | Equivalence::UnorderedKeys
             | Equivalence::KeyedList { .. }
             | Equivalence::KeyCase
@@ -110,14 +116,41 @@ impl Equivalence {
         }
     }
 
+    /// Whether it speaks about the order of a list whose elements are told by their content.
+    pub(crate) fn leaves_order_open(&self) -> bool {
+        matches!(
+            self,
+            Equivalence::Unordered | Equivalence::UnorderedWithin { .. }
+        )
+    }
+
+    /// Whether elements of the two lists may have changed places as they did.
+    pub(crate) fn allows_places(&self, reference: &[Value<'_>], candidate: &[Value<'_>]) -> bool {
+        let Equivalence::UnorderedWithin { keys } = self else {
+            return true;
+        };
+        let sorts = |list: &[Value<'_>]| -> Vec<Vec<Option<String>>> {
+            list.iter()
+                .map(|element| {
+                    keys.iter()
+                        .map(|key| element.get(key).map(Value::to_text))
+                        .collect()
+                })
+                .collect()
+        };
+        sorts(reference) == sorts(candidate)
+    }
+
     pub(crate) fn is_about_headers(&self) -> bool {
         matches!(self, Equivalence::HeaderSet | Equivalence::Cookie { .. })
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
         match self {
-            Equivalence::KeyedList { keys } if keys.is_empty() => {
-                Err("a keyed list needs at least one key".into())
+            Equivalence::KeyedList { keys } | Equivalence::UnorderedWithin { keys }
+                if keys.is_empty() =>
+            {
+                Err("this equivalence needs at least one key".into())
             }
             Equivalence::SignificantDigits { digits } | Equivalence::DecimalScale { digits }
                 if *digits == 0 || *digits > MAX_DIGITS =>

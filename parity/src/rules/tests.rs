@@ -51,7 +51,7 @@ fn mistakes_in_the_file_are_named() {
         ),
         (
             rule("{ keyed_list = { keys = [] } }", "$.a"),
-            "at least one key",
+            "needs at least one key",
         ),
         (
             good.replace("rate = 0.5", "rate = 0.9"),
