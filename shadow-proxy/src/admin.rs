@@ -37,10 +37,12 @@ impl Admin {
     async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path().to_owned();
         let query = request.uri().query().unwrap_or_default().to_owned();
-        // Probes come without a token and learn nothing but yes or no.
+        // Probes come without a token and learn how the proxy does, nothing of the traffic; the
+        // page is the same for everyone and asks for the token itself.
         match (request.method(), path.as_str()) {
             (&Method::GET, "/healthz") => return text(StatusCode::OK, "ok\n"),
             (&Method::GET, "/readyz") => return api::ready(&self.service),
+            (&Method::GET, "/") => return dashboard(),
             _ => {}
         }
         if let Some(token) = &self.token
@@ -97,6 +99,20 @@ impl Answer for Admin {
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         response
     }
+}
+
+/// The page; it loads nothing from elsewhere.
+fn dashboard() -> Response<Body> {
+    let page = include_str!("admin/dashboard.html");
+    let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page);
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+             connect-src 'self'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    );
+    response
 }
 
 fn respond(status: StatusCode, media: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {

@@ -169,7 +169,7 @@ async fn with_a_token_nothing_but_health_is_open() {
             "{path}"
         );
     }
-    for path in ["/metrics", "/api/status", "/api/divergences", "/"] {
+    for path in ["/metrics", "/api/status", "/api/divergences", "/elsewhere"] {
         assert!(
             get(proxy.admin_address(), path)
                 .await
@@ -185,6 +185,18 @@ async fn with_a_token_nothing_but_health_is_open() {
             .await
             .starts_with("HTTP/1.1 200")
     );
+}
+
+#[tokio::test]
+async fn the_page_loads_nothing_from_elsewhere() {
+    let reference = Backend::answering(OK).await;
+    let proxy = Proxy::start(Config::forwarding_to(&reference.url()))
+        .await
+        .unwrap();
+    let page = get(proxy.admin_address(), "/").await;
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert!(page.contains("default-src 'none'"));
+    assert!(!page.contains("http://") && !page.contains("https://"));
 }
 
 #[test]
