@@ -1,6 +1,7 @@
 //! The cache in a real Redis, and that the store of a single process behaves alike.
 //!
 //! Needs `redis-server` (`apt-get install redis-server`); without it these tests fail.
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 use std::{
     net::TcpListener,
