@@ -42,7 +42,7 @@ fn stamp(index: usize, is_different: bool) -> String {
          \"nullifiers\": [\"v0.0.0:{hash:016x}{hash:016x}\", null]}}",
         cents / 100,
         cents % 100,
-        index % 7 == 0,
+        index.is_multiple_of(7),
         index % 10,
         index % 12 + 1,
         index % 28 + 1,
