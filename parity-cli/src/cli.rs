@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        completions, demo, doctor, explore, export, import, load, man, minimize, replay, report,
-        stub,
+        completions, demo, doctor, explore, export, import, load, man, minimize, record, replay,
+        report, stub,
     },
     exit::{Exit, Failure},
     terminal::Terminal,
@@ -39,6 +39,7 @@ pub struct Cli {
 enum Command {
     Demo(demo::Arguments),
     Import(import::Arguments),
+    Record(record::Arguments),
     Replay(Box<replay::Arguments>),
     Stub(stub::Arguments),
     Export(export::Arguments),
@@ -66,6 +67,7 @@ impl Cli {
         match self.command {
             Command::Demo(arguments) => demo::run(&arguments, terminal).await,
             Command::Import(arguments) => import::run(&arguments, terminal),
+            Command::Record(arguments) => record::run(&arguments, terminal).await,
             Command::Replay(arguments) => replay::run(&arguments, terminal).await,
             Command::Stub(arguments) => stub::run(&arguments, terminal).await,
             Command::Export(arguments) => export::run(&arguments, terminal),

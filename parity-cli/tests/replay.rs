@@ -152,6 +152,46 @@ fn recorded_answers_served_over_http_are_at_parity_with_themselves() {
 }
 
 #[test]
+fn what_is_recorded_from_a_backend_replays_against_it() {
+    let fixtures = small_fixtures(|_| {});
+    let stub = RunningStub::of(fixtures.path());
+    let target = tempfile::tempdir().unwrap();
+    let out = target.path().join("recorded");
+    let record = |extra: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_parity-cli"))
+            .args(["record", &stub.1, "--requests-from"])
+            .arg(fixtures.path())
+            .arg("--out")
+            .arg(&out)
+            .args(extra)
+            .output()
+            .unwrap()
+    };
+    let output = record(&["--keep-values", "test values"]);
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let recorded = Corpus::read(&out).unwrap();
+    assert_eq!(recorded.steps(), 63);
+    let output = replay(&out, &["--candidate", &stub.1, "--jobs", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+
+    let again = record(&[]);
+    assert_eq!(again.status.code(), Some(64), "existing fixtures are kept");
+    fs::remove_dir_all(&out).unwrap();
+    assert!(record(&[]).status.success());
+    let text = fs::read_to_string(out.join("exchanges/recorded.jsonl")).unwrap();
+    let corpus = Corpus::read(fixtures.path()).unwrap();
+    let secrets = corpus.scenarios().flat_map(|scenario| &scenario.steps);
+    let secrets = secrets.filter_map(|step| step.request.headers.get("authorization"));
+    let mut checked = 0;
+    for secret in secrets.filter(|secret| secret.len() > 8) {
+        checked += 1;
+        let secret = String::from_utf8_lossy(secret);
+        assert!(!text.contains(&*secret), "a credential was written");
+    }
+    assert!(checked > 0, "the fixtures have credentials to look for");
+}
+
+#[test]
 fn a_backend_that_does_not_answer_is_not_counted_as_parity() {
     let fixtures = small_fixtures(|_| {});
     let output = replay(

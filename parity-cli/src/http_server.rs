@@ -1,0 +1,135 @@
+//! A small HTTP/1.1 and HTTP/2 server for commands that stand in for a backend.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
+use parity::exchange::{Headers, Request, Response};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// Answers whole requests with whole responses.
+pub trait Handler: Send + Sync + 'static {
+    fn answer(&self, request: Request) -> BoxFuture<'_, Response>;
+}
+
+/// A running server; it stops when this is dropped.
+#[derive(Debug)]
+pub struct HttpServer {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl HttpServer {
+    /// Serves on this address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn start(address: SocketAddr, handler: Arc<dyn Handler>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let serving = tokio::spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        tokio::spawn(serve(stream, Arc::clone(&handler)));
+                    }
+                    // Too many open files pass; the next client may find room.
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection was refused");
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                }
+            }
+        });
+        Ok(Self { address, serving })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// An answer of this tool itself, in plain text.
+pub fn plain(status: u16, text: &str) -> Response {
+    Response {
+        status,
+        headers: Headers(vec![("content-type".to_owned(), b"text/plain".to_vec())]),
+        body: Bytes::from(format!("{text}\n")),
+    }
+}
+
+async fn serve(stream: TcpStream, handler: Arc<dyn Handler>) {
+    let service = service_fn(|request: http::Request<Incoming>| {
+        let handler = Arc::clone(&handler);
+        async move {
+            let response = match read(request).await {
+                Ok(request) => handler.answer(request).await,
+                Err(error) => plain(400, &format!("the request broke off: {error}")),
+            };
+            Ok::<_, Infallible>(message(&response))
+        }
+    });
+    let connection = auto::Builder::new(TokioExecutor::new());
+    if let Err(error) = connection
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+    {
+        tracing::debug!(error, "a client left");
+    }
+}
+
+async fn read(request: http::Request<Incoming>) -> Result<Request, hyper::Error> {
+    let (head, body) = request.into_parts();
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or_else(|| head.uri.to_string(), ToString::to_string);
+    Ok(Request {
+        method: head.method.to_string(),
+        target,
+        headers: Headers(
+            head.headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+                .collect(),
+        ),
+        body: body.collect().await?.to_bytes(),
+    })
+}
+
+fn message(response: &Response) -> http::Response<Full<Bytes>> {
+    let mut builder = http::Response::builder().status(response.status);
+    for (name, value) in &response.headers.0 {
+        // The body is sent whole, whatever way it came.
+        if !name.eq_ignore_ascii_case("transfer-encoding")
+            && !name.eq_ignore_ascii_case("connection")
+        {
+            builder = builder.header(name.as_str(), value.as_slice());
+        }
+    }
+    builder
+        .body(Full::new(response.body.clone()))
+        .unwrap_or_else(|error| {
+            let mut response = http::Response::new(Full::new(Bytes::from(format!(
+                "the answer is no HTTP: {error}\n"
+            ))));
+            *response.status_mut() = http::StatusCode::BAD_GATEWAY;
+            response
+        })
+}
