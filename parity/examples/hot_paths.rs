@@ -19,7 +19,10 @@ const SIZE: usize = 100_000;
 
 type Work = Box<dyn Fn()>;
 
-const PATHS: [(&str, fn() -> Work); 5] = [
+/// A name, and what prepares the work.
+type HotPath = (&'static str, fn() -> Work);
+
+const PATHS: [HotPath; 5] = [
     ("parity/parse", || {
         let body = documents::in_order(SIZE);
         Box::new(move || drop(black_box(json::parse(&body))))
