@@ -2,7 +2,7 @@
 
 mod api;
 mod metrics;
-mod token;
+pub mod token;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 //! clients get the reference's bytes at the reference's pace.
 
 pub mod accounts;
-mod admin;
+pub mod admin;
 pub mod candidate;
 pub mod config;
 pub mod findings;
@@ -13,15 +13,15 @@ pub mod forward;
 pub mod journal;
 pub mod judge;
 pub mod listener;
-mod mirror;
-mod redaction;
+pub mod mirror;
+pub mod redaction;
 pub mod route;
 pub mod sampling;
 mod serve;
 pub mod stage;
 pub mod start;
-mod subjects;
-mod tee;
+pub mod subjects;
+pub mod tee;
 
 pub use config::{Config, ConfigError};
 pub use start::{Handle, Parts, Proxy, StartError};

@@ -14,11 +14,11 @@ const VERSION: u32 = 1;
 
 /// What is kept.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Kept {
+pub(super) struct Kept {
     version: u32,
-    pub standing: Standing,
+    pub(super) standing: Standing,
     /// Newest last.
-    pub audit: Vec<AuditLine>,
+    pub(super) audit: Vec<AuditLine>,
 }
 
 /// Why a state file cannot be used.
@@ -37,7 +37,7 @@ pub enum StateError {
 ///
 /// # Errors
 /// When the file is there but cannot be understood.
-pub fn read(path: &Path) -> Result<Option<Kept>, StateError> {
+pub(super) fn read(path: &Path) -> Result<Option<Kept>, StateError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -66,7 +66,7 @@ pub fn read(path: &Path) -> Result<Option<Kept>, StateError> {
 ///
 /// # Errors
 /// When it cannot be written; the old one is untouched.
-pub fn write(path: &Path, standing: Standing, audit: &[AuditLine]) -> io::Result<()> {
+pub(super) fn write(path: &Path, standing: Standing, audit: &[AuditLine]) -> io::Result<()> {
     let kept = Kept {
         version: VERSION,
         standing,

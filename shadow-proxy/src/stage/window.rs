@@ -36,7 +36,7 @@ impl Reason {
 
 /// Signs of one window of time.
 #[derive(Debug)]
-pub struct Window {
+pub(super) struct Window {
     length: Duration,
     min_requests: u64,
     max_error_rate: f64,
@@ -49,7 +49,7 @@ pub struct Window {
 }
 
 impl Window {
-    pub fn new(config: &StepBackConfig) -> Self {
+    pub(super) fn new(config: &StepBackConfig) -> Self {
         Self {
             length: config.window.0,
             min_requests: config.min_requests.max(1),
@@ -64,14 +64,14 @@ impl Window {
     }
 
     /// Forgets what it saw.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.began = None;
         (self.served, self.failed) = (0, 0);
         (self.compared, self.diverged) = (0, 0);
     }
 
     /// Adds a sign; says so when a limit is crossed.
-    pub fn observe(&mut self, sign: Sign, now: Instant) -> Option<Reason> {
+    pub(super) fn observe(&mut self, sign: Sign, now: Instant) -> Option<Reason> {
         if self.began.is_none_or(|began| now - began > self.length) {
             self.clear();
             self.began = Some(now);
