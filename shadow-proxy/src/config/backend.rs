@@ -128,15 +128,10 @@ pub enum CandidateConfig {
     Http(Backend),
 }
 
-/// Options of the embedded scorer.
+/// The embedded scorer has no options here: its settings come from the environment.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Embedded {
-    /// Reads the rows the reference wrote back by their keys and compares them with those the
-    /// candidate would have written.
-    #[serde(default)]
-    pub compare_rows: bool,
-}
+pub struct Embedded {}
 
 impl CandidateConfig {
     pub(super) fn validate(&self) -> Result<(), String> {
