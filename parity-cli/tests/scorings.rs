@@ -1,5 +1,10 @@
 //! Written or only told, the rows of a scoring are the recorded ones.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a set-up that breaks has to fail the test that asked for it"
+)]
+
 use std::{path::Path, sync::Arc};
 
 use parity::{fixture::Reader, outcome::Outcome, rules::Rules};

@@ -12,8 +12,10 @@ use scorer::credential::Verifier;
 use scorer::python::{Value, json, jsonb};
 
 type Work = Box<dyn Fn()>;
+/// The name of a path, and what prepares its work.
+type Path = (&'static str, fn() -> Work);
 
-const PATHS: [(&str, fn() -> Work); 8] = [
+const PATHS: [Path; 8] = [
     ("scorer/eip712_proof", || {
         unknown_proof(workloads::eip712_credential())
     }),

@@ -1,5 +1,10 @@
 //! Scorings against a real PostgreSQL: in parallel, without write rights, counted on the wire.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a set-up that breaks has to fail the test that asked for it"
+)]
+
 mod dry_run;
 mod races;
 mod round_trips;

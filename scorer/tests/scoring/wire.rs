@@ -20,17 +20,17 @@ use tokio::{
 /// A `Sync` alone is the check with which the pool takes a connection back. It comes after the
 /// request has its rows, and no request waits for it as long as another connection is free.
 #[derive(Debug, Clone, Default)]
-pub struct RoundTrips(Arc<AtomicUsize>);
+pub(crate) struct RoundTrips(Arc<AtomicUsize>);
 
 impl RoundTrips {
     /// The number since this was last asked.
-    pub fn take(&self) -> usize {
+    pub(crate) fn take(&self) -> usize {
         self.0.swap(0, Ordering::SeqCst)
     }
 }
 
 /// How to connect through the relay.
-pub async fn relay(postgres: &Postgres) -> (PgConnectOptions, RoundTrips) {
+pub(crate) async fn relay(postgres: &Postgres) -> (PgConnectOptions, RoundTrips) {
     let options = postgres.connect_options().clone();
     let directory = options.get_socket().expect("a socket").clone();
     let socket = directory.join(format!(".s.PGSQL.{}", options.get_port()));

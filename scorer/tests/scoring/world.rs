@@ -14,12 +14,12 @@ use scorer::{
 };
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
-pub const ISSUER: &str = "did:key:issuer";
-pub const ACCOUNT: i64 = 1;
+pub(crate) const ISSUER: &str = "did:key:issuer";
+pub(crate) const ACCOUNT: i64 = 1;
 
 /// Takes every proof for good: races are not about signatures.
 #[derive(Debug, Clone, Copy)]
-pub struct Believe;
+pub(crate) struct Believe;
 
 impl ProofVerifier for Believe {
     fn verify(&self, _: &Value, _: DateTime<Utc>) -> bool {
@@ -27,14 +27,14 @@ impl ProofVerifier for Believe {
     }
 }
 
-pub struct World {
-    pub pool: PgPool,
-    pub postgres: Postgres,
+pub(crate) struct World {
+    pub(crate) pool: PgPool,
+    pub(crate) postgres: Postgres,
 }
 
 impl World {
     /// Needs an installed PostgreSQL: the carried one has no second connection to race with.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let postgres = Postgres::start(Options::temporary(Source::Installed))
             .await
             .unwrap();
@@ -56,7 +56,7 @@ impl World {
         World { pool, postgres }
     }
 
-    pub async fn community(&self, id: i64) {
+    pub(crate) async fn community(&self, id: i64) {
         sqlx::query(
             "INSERT INTO account_community (id, name, created_at, rule, description, account_id,
                                             scorer_id, human_points_program)
@@ -68,7 +68,7 @@ impl World {
         .unwrap();
     }
 
-    pub async fn stamp(&self, address: &str, provider: &str, nullifiers: &[&str]) {
+    pub(crate) async fn stamp(&self, address: &str, provider: &str, nullifiers: &[&str]) {
         sqlx::query(
             "INSERT INTO ceramic_cache_ceramiccache (address, provider, stamp, proof_value, created_at,
                  updated_at, type, compose_db_save_status, compose_db_stream_id)
@@ -82,7 +82,7 @@ impl World {
         .unwrap();
     }
 
-    pub fn engine(&self, connections: u32) -> Engine<Believe> {
+    pub(crate) fn engine(&self, connections: u32) -> Engine<Believe> {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .test_before_acquire(false)
@@ -90,7 +90,7 @@ impl World {
         engine(pool, Clock::system())
     }
 
-    pub async fn count(&self, from: &str) -> i64 {
+    pub(crate) async fn count(&self, from: &str) -> i64 {
         let statement = format!("SELECT count(*) FROM {from}");
         sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
             .fetch_one(&self.pool)
@@ -99,7 +99,7 @@ impl World {
     }
 }
 
-pub fn engine(pool: PgPool, clock: Clock) -> Engine<Believe> {
+pub(crate) fn engine(pool: PgPool, clock: Clock) -> Engine<Believe> {
     let rules = Rules {
         trusted_issuers: vec![ISSUER.to_owned()],
         ..Rules::default()
@@ -107,11 +107,11 @@ pub fn engine(pool: PgPool, clock: Clock) -> Engine<Believe> {
     Engine::new(pool, rules, Believe, clock)
 }
 
-pub fn address(number: usize) -> String {
+pub(crate) fn address(number: usize) -> String {
     format!("0x{number:040x}")
 }
 
-pub fn credential(address: &str, provider: &str, nullifiers: &[&str]) -> Value {
+pub(crate) fn credential(address: &str, provider: &str, nullifiers: &[&str]) -> Value {
     let text = format!(
         r#"{{"issuer": "{ISSUER}", "expirationDate": "2100-01-01T00:00:00Z", "proof": {{"proofValue": "0x"}},
             "credentialSubject": {{"id": "did:pkh:eip155:1:{address}", "provider": "{provider}", "nullifiers": {nullifiers:?}}}}}"#
@@ -119,7 +119,7 @@ pub fn credential(address: &str, provider: &str, nullifiers: &[&str]) -> Value {
     json::loads(text.as_bytes()).unwrap()
 }
 
-pub fn request(community: i64, address: &str) -> ScoreRequest<'_> {
+pub(crate) fn request(community: i64, address: &str) -> ScoreRequest<'_> {
     ScoreRequest {
         community: CommunityRef::InAccount {
             account_id: ACCOUNT,
