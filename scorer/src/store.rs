@@ -11,6 +11,7 @@ pub mod failure;
 pub mod history;
 mod load;
 mod locks;
+pub(crate) mod probe;
 pub(crate) mod revocations;
 pub mod scoring;
 pub(crate) mod sessions;

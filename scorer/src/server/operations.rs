@@ -10,6 +10,7 @@ use super::{App, plain};
 use crate::{
     message::{Request, Response},
     service::Service,
+    store::probe,
 };
 
 /// How long a dependency may take to answer before the service counts as not ready.
@@ -41,8 +42,7 @@ async fn readiness(service: &Service) -> Result<(), &'static str> {
         (&databases.primary, "the database does not answer"),
         (&databases.read, "the read database does not answer"),
     ] {
-        let probe = sqlx::query("SELECT 1").execute(pool);
-        timeout(PATIENCE, probe)
+        timeout(PATIENCE, probe::answers(pool))
             .await
             .map_err(|_| what)?
             .map_err(|_| what)?;
