@@ -3,9 +3,12 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Incoming, service::service_fn};
+use futures::{future::BoxFuture, stream};
+use http_body_util::{BodyExt as _, Either, Full, StreamBody};
+use hyper::{
+    body::{Frame, Incoming},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -113,23 +116,33 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, hyper::Error>
     })
 }
 
-fn message(response: &Response) -> http::Response<Full<Bytes>> {
+/// A body of announced length, or one in chunks.
+type Body = Either<Full<Bytes>, StreamBody<stream::Iter<std::option::IntoIter<Chunk>>>>;
+type Chunk = Result<Frame<Bytes>, Infallible>;
+
+/// An answer without `Content-Length` goes out in chunks, so that it gets no header it did not have.
+fn body_of(response: &Response) -> Body {
+    if response.headers.get("content-length").is_some() {
+        return Either::Left(Full::new(response.body.clone()));
+    }
+    let chunk = (!response.body.is_empty()).then(|| Ok(Frame::data(response.body.clone())));
+    Either::Right(StreamBody::new(stream::iter(chunk)))
+}
+
+fn message(response: &Response) -> http::Response<Body> {
     let mut builder = http::Response::builder().status(response.status);
     for (name, value) in &response.headers.0 {
-        // The body is sent whole, whatever way it came.
+        // The connection frames the body itself.
         if !name.eq_ignore_ascii_case("transfer-encoding")
             && !name.eq_ignore_ascii_case("connection")
         {
             builder = builder.header(name.as_str(), value.as_slice());
         }
     }
-    builder
-        .body(Full::new(response.body.clone()))
-        .unwrap_or_else(|error| {
-            let mut response = http::Response::new(Full::new(Bytes::from(format!(
-                "the answer is no HTTP: {error}\n"
-            ))));
-            *response.status_mut() = http::StatusCode::BAD_GATEWAY;
-            response
-        })
+    builder.body(body_of(response)).unwrap_or_else(|error| {
+        let text = format!("the answer is no HTTP: {error}\n");
+        let mut response = http::Response::new(Either::Left(Full::new(Bytes::from(text))));
+        *response.status_mut() = http::StatusCode::BAD_GATEWAY;
+        response
+    })
 }

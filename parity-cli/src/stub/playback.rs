@@ -60,7 +60,8 @@ impl Key {
             .headers
             .0
             .iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+            // White space around a value is no part of it (RFC 9110 §5.5): it is lost on the way.
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim_ascii().to_vec()))
             .filter(|(name, _)| !NOT_MATCHED.contains(&name.as_str()) && name != SCENARIO_HEADER)
             .collect();
         headers.sort();
@@ -178,6 +179,12 @@ mod tests {
         assert_eq!(ask(&playback, "/a", "k", Some("two")), Some(201));
         assert_eq!(ask(&playback, "/a", "k", Some("two")), Some(201));
         assert_eq!(ask(&playback, "/a", "k", Some("three")), None);
+    }
+
+    #[test]
+    fn white_space_around_a_header_value_is_no_part_of_it() {
+        let playback = Playback::new(vec![scenario("one", &[("/a", " k ", 200)])]);
+        assert_eq!(ask(&playback, "/a", "k", None), Some(200));
     }
 
     #[test]
