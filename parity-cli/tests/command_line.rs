@@ -43,3 +43,49 @@ fn manual_pages_are_written_per_subcommand() {
     assert!(directory.join("parity-cli.1").exists());
     assert!(directory.join("parity-cli-completions.1").exists());
 }
+
+/// Runs a small demo and gives its exit code and its summary.
+fn demo(arguments: &[&str]) -> (Option<i32>, serde_json::Value) {
+    let output = parity_cli(&[&["--json", "demo"], arguments].concat());
+    let summary = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
+    });
+    (output.status.code(), summary)
+}
+
+#[test]
+fn the_demo_of_a_clean_scorer_finds_nothing_and_accounts_for_every_request() {
+    let output = parity_cli(&["demo", "--requests", "40", "--clean"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for line in [
+        "40 requests answered through the proxy",
+        ", 0 of them altered by it",
+        ", 0 diverged",
+        "accounts: 40 seen = every one of the above, none missing: yes",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+#[test]
+fn the_demo_finds_exactly_the_faults_that_are_switched_on_half_way() {
+    let (code, summary) = demo(&["--requests", "160"]);
+    assert_eq!(code, Some(0), "{summary:#}");
+    assert_eq!(summary["half_way"]["diverged"], 0);
+    let struck = summary["seeded_faults"].as_object().expect("by fault");
+    let spoilt: u64 = struck.values().filter_map(serde_json::Value::as_u64).sum();
+    assert_eq!(struck.len(), 3);
+    assert_eq!(summary["proxy"]["diverged"], spoilt);
+    assert_eq!(summary["clusters"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_demo_too_short_to_show_the_faults_does_not_claim_that_they_were_found() {
+    let (code, summary) = demo(&["--requests", "2"]);
+    assert_eq!(code, Some(2), "{summary:#}");
+    assert_eq!(
+        summary["faults_without_a_request"].as_array().map(Vec::len),
+        Some(3)
+    );
+}

@@ -1,0 +1,171 @@
+//! What the demo has to say at its end.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use parity::{
+    accounting::Accounting,
+    cluster::Cluster,
+    verdict::{RouteVerdict, Verdict},
+};
+
+use super::{seeded::SEEDED, traffic::Seen};
+use crate::exit::Exit;
+
+/// The proxy's books at one moment.
+#[derive(Debug)]
+pub(super) struct Books {
+    pub(super) stats: Accounting,
+    pub(super) verdicts: Vec<RouteVerdict>,
+    pub(super) clusters: Vec<Cluster>,
+}
+
+impl Books {
+    pub(super) fn of(proxy: &shadow_proxy::Handle) -> Self {
+        Self {
+            stats: proxy.stats(),
+            verdicts: proxy.findings().verdicts(std::iter::empty()),
+            clusters: proxy.findings().clusters(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let count = |which: fn(&Verdict) -> bool| {
+            let routes = self.verdicts.iter();
+            routes.filter(|route| which(&route.verdict)).count()
+        };
+        format!(
+            "{} compared, {} diverged, {} clusters; routes: {} pass, {} fail, {} have too few requests yet",
+            self.stats.compared,
+            self.stats.diverged,
+            self.clusters.len(),
+            count(|verdict| matches!(verdict, Verdict::Pass)),
+            count(|verdict| matches!(verdict, Verdict::Fail { .. })),
+            count(|verdict| matches!(verdict, Verdict::Insufficient { .. })),
+        )
+    }
+}
+
+/// Everything the demo saw.
+#[derive(Debug)]
+pub(super) struct Summary {
+    pub(super) seen: Seen,
+    pub(super) left_out: BTreeMap<&'static str, usize>,
+    /// Half-way, before faults were switched on.
+    pub(super) before: Books,
+    pub(super) after: Books,
+    /// Whether faults were switched on half-way.
+    pub(super) seeded: bool,
+    pub(super) took: Duration,
+}
+
+impl Summary {
+    /// Seeded faults that no request showed.
+    fn idle(&self) -> Vec<&'static str> {
+        let faults = SEEDED.iter().map(|(name, _)| *name);
+        faults
+            .filter(|name| self.seeded && !self.seen.struck.contains_key(name))
+            .collect()
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        let wrong = !self.seen.altered.is_empty()
+            || !self.seen.missed.is_empty()
+            || !self.seen.unexpected.is_empty()
+            || self.after.clusters.len() != self.seen.struck.len()
+            || !self.after.stats.is_balanced();
+        if wrong {
+            Exit::Diverged
+        } else if self.idle().is_empty() {
+            Exit::Parity
+        } else {
+            Exit::Insufficient
+        }
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "sent": self.seen.sent,
+            "altered": self.seen.altered,
+            "not_sendable": self.seen.broken,
+            "left_out": self.left_out,
+            "half_way": self.before.stats,
+            "proxy": self.after.stats,
+            "clusters": self.after.clusters,
+            "verdicts": self.after.verdicts,
+            "seeded_faults": self.seen.struck,
+            "faults_without_a_request": self.idle(),
+            "missed": self.seen.missed,
+            "unexpected": self.seen.unexpected,
+        })
+    }
+
+    pub(super) fn text(&self) -> String {
+        let stats = &self.after.stats;
+        let mut text = format!(
+            "\n{} requests answered through the proxy in {:.1} s, {} of them altered by it\n\
+             behind the clients' backs: {} compared: {} match, {} tolerated by a reviewed rule, {} diverged\n\
+             not compared: {} not comparable, {} declined, {} sampled out, {} dropped, {} timed out, {} errored\n\
+             accounts: {} seen = every one of the above, none missing: {}\n",
+            self.seen.sent,
+            self.took.as_secs_f64(),
+            self.seen.altered.len(),
+            stats.compared,
+            stats.matched,
+            stats.tolerated,
+            stats.diverged,
+            stats.not_comparable,
+            stats.declined,
+            stats.sampled_out,
+            stats.dropped,
+            stats.timed_out,
+            stats.errored,
+            stats.seen,
+            if stats.is_balanced() { "yes" } else { "NO" },
+        );
+        self.write_halves(&mut text);
+        self.write_lists(&mut text);
+        text
+    }
+
+    fn write_halves(&self, text: &mut String) {
+        let _ = writeln!(text, "\nfirst half   {}", self.before.line());
+        let _ = writeln!(text, "at the end   {}", self.after.line());
+        for cluster in &self.after.clusters {
+            let (route, title) = (&cluster.route, cluster.title());
+            let _ = writeln!(text, "  {route}, {} requests: {title}", cluster.requests);
+        }
+        if self.seeded {
+            let _ = writeln!(
+                text,
+                "\nfaults switched on half-way, and answers they spoilt:"
+            );
+        }
+        for (name, route) in SEEDED.iter().filter(|_| self.seeded) {
+            let struck = self.seen.struck.get(name).copied().unwrap_or(0);
+            let _ = writeln!(text, "  {route}: {name}: {struck}");
+        }
+        if self.seeded && self.exit() == Exit::Parity {
+            let _ = writeln!(text, "every spoilt answer was found, and nothing else");
+        }
+        if !self.idle().is_empty() {
+            text.push_str("too few requests to show every fault: send more\n");
+        }
+    }
+
+    fn write_lists(&self, text: &mut String) {
+        let _ = writeln!(text, "\nrecorded steps that were not sent:");
+        for (reason, steps) in &self.left_out {
+            let _ = writeln!(text, "  {steps} {reason}");
+        }
+        for (what, which) in [
+            ("cannot be sent", &self.seen.broken),
+            ("altered by the proxy", &self.seen.altered),
+            ("spoilt, but not found different", &self.seen.missed),
+            ("different without a fault", &self.seen.unexpected),
+        ] {
+            for scenario in which {
+                let _ = writeln!(text, "  {what}: {scenario}");
+            }
+        }
+    }
+}
