@@ -1,5 +1,8 @@
 use ::base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
 use super::*;
 
 const KEY: &str = "test-secret";
