@@ -4,6 +4,7 @@
 //! side. Nothing is retried: a request is sent once to each side, and what became of it is
 //! reported.
 
+mod acceptance;
 mod cache;
 mod selection;
 
@@ -28,6 +29,7 @@ use crate::{
     database::DatabaseError,
 };
 
+pub use acceptance::Acceptance;
 pub use selection::{Selection, Shard};
 
 /// Two sides and how to compare them.

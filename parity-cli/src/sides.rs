@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use parity::{fixture::Reader, rules::Rules};
+use parity::{fixture::Reader, ledger::Ledger, rules::Rules};
 use scorer::{
     embedded::{Options, Postgres, Source},
     message::Mode,
@@ -75,6 +75,33 @@ pub struct RulesFile {
     /// of the Passport scorer.
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
+}
+
+/// Which divergences are accepted.
+#[derive(Debug, Args)]
+pub struct LedgerFile {
+    /// Accepted divergences. Without it, `ledger.toml` beside the fixtures, if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+}
+
+impl LedgerFile {
+    /// Reads the ledger; an empty one where there is no file.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read or is not understood.
+    pub fn read(&self, fixtures: &Path) -> Result<Ledger, Failure> {
+        let beside = fixtures.join("ledger.toml");
+        match self
+            .ledger
+            .clone()
+            .or_else(|| beside.exists().then_some(beside))
+        {
+            Some(path) => Ledger::read(&path)
+                .map_err(|error| Failure::usage(format!("{}: {error}", path.display()))),
+            None => Ok(Ledger::none()),
+        }
+    }
 }
 
 impl RulesFile {

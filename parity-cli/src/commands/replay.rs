@@ -12,7 +12,9 @@ use chrono::{SecondsFormat, Utc};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parity::{
+    coverage::Coverage,
     fixture::Reader,
+    ledger,
     redact::{RedactionRecord, Redactor},
     report::{self, Builder, Report, Run},
     verdict::{Basis, FailReason, Policy, Verdict},
@@ -21,8 +23,11 @@ use parity::{
 use crate::{
     database::DatabaseError,
     exit::{Exit, Failure},
-    replay::{BindingScope, Replay, ReplayError, Selection, Shard, milliseconds_since},
-    sides::{RulesFile, Sides},
+    replay::{
+        Acceptance, BindingScope, Played, Replay, ReplayError, Selection, Shard, StepResult,
+        milliseconds_since,
+    },
+    sides::{LedgerFile, RulesFile, Sides},
     terminal::Terminal,
 };
 
@@ -44,6 +49,8 @@ pub struct Arguments {
     sides: Sides,
     #[command(flatten)]
     rules: RulesFile,
+    #[command(flatten)]
+    ledger: LedgerFile,
     /// Only scenarios whose name has this part or, with `*`, `?` or `[`, matches this glob.
     #[arg(long, value_name = "PATTERN")]
     filter: Option<String>,
@@ -65,6 +72,17 @@ pub struct Arguments {
     /// End with code 2 unless the fixtures are enough for a confident verdict on every route.
     #[arg(long)]
     require_verdict: bool,
+    /// End with code 1 when a rule or a ledger entry is expired or, in a run of all fixtures, was
+    /// not needed.
+    #[arg(long)]
+    strict_rules: bool,
+}
+
+impl Arguments {
+    /// Whether every fixture is played, so that what was not needed is needed nowhere.
+    fn plays_everything(&self) -> bool {
+        self.filter.is_none() && self.tag.is_empty() && self.shard.is_none()
+    }
 }
 
 fn default_jobs() -> usize {
@@ -72,7 +90,7 @@ fn default_jobs() -> usize {
 }
 
 pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
-    let report = replay(arguments, terminal).await?;
+    let (report, accepted) = replay(arguments, terminal).await?;
     if let Some(directory) = &arguments.report_dir {
         write_report(directory, &report)?;
     }
@@ -86,14 +104,51 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
         };
         terminal.result(&report::terminal(&report, style));
     }
-    Ok(exit(&report, arguments.require_verdict))
+    for (ids, what) in [
+        (&accepted.expired, "past its expiry: look at it again"),
+        (&accepted.gone, "no longer occurs: delete it"),
+    ] {
+        for id in ids {
+            terminal.note(&format!("ledger entry {id}: {what}"));
+        }
+    }
+    let exit = exit(&report, arguments.require_verdict);
+    if arguments.strict_rules && matches!(exit, Exit::Parity | Exit::Insufficient) {
+        let expired = report.audit.expired.len() + accepted.expired.len();
+        let unneeded = if arguments.plays_everything() {
+            report.audit.dead.len() + accepted.gone.len()
+        } else {
+            0
+        };
+        if expired + unneeded > 0 {
+            terminal.note(&format!(
+                "--strict-rules: {expired} expired and {unneeded} unneeded rules or ledger entries"
+            ));
+            return Ok(Exit::Diverged);
+        }
+    }
+    Ok(exit)
 }
 
-/// Plays what the arguments select and reports on it.
-async fn replay(arguments: &Arguments, terminal: Terminal) -> Result<Report, Failure> {
+/// Adds every compared pair of a scenario.
+fn observe(coverage: &mut Coverage, played: &Played) {
+    for step in &played.steps {
+        if let StepResult::Compared(compared) = &step.result {
+            coverage.observe(&step.route, &compared.request, &compared.reference.response);
+        }
+    }
+}
+
+/// Plays what the arguments select and reports on it and on the ledger.
+async fn replay(
+    arguments: &Arguments,
+    terminal: Terminal,
+) -> Result<(Report, ledger::Audit), Failure> {
     let started = Instant::now();
     let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
     let rules = Arc::new(arguments.rules.read(&arguments.fixtures, terminal)?);
+    let mut acceptance = Acceptance::new(arguments.ledger.read(&arguments.fixtures)?);
+    let mut coverage = Coverage::expecting_routes(rules.route_names());
     let selection = Selection::new(arguments.filter.as_deref(), &arguments.tag, arguments.shard)
         .map_err(|error| Failure::usage(format!("--filter: {error}")))?;
     let steps = check(&selection, &reader)?;
@@ -118,8 +173,10 @@ async fn replay(arguments: &Arguments, terminal: Terminal) -> Result<Report, Fai
     };
     let mut builder = Builder::new(describe(arguments), policy, &rules, redactor(&reader));
     let progress = progress(steps, terminal);
-    let playing = replay.run(selection.scenarios(&reader), |played| {
+    let playing = replay.run(selection.scenarios(&reader), |mut played| {
         progress.inc(played.steps.len() as u64);
+        acceptance.apply(&mut played);
+        observe(&mut coverage, &played);
         played.report(&mut builder);
     });
     let played = tokio::select! {
@@ -134,7 +191,11 @@ async fn replay(arguments: &Arguments, terminal: Terminal) -> Result<Report, Fai
     progress.finish_and_clear();
     close(&replay).await;
     played?;
-    Ok(builder.finish(Utc::now().date_naive(), milliseconds_since(started)))
+    let today = Utc::now().date_naive();
+    let coverage = serde_json::to_value(&coverage).map_err(Failure::internal)?;
+    builder.coverage(coverage);
+    let report = builder.finish(today, milliseconds_since(started));
+    Ok((report, acceptance.audit(today)))
 }
 
 /// Reads every selected fixture once before anything is started, so that a broken one is named

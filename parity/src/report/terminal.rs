@@ -4,10 +4,12 @@
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use serde::Deserialize as _;
 
 use super::model::{FoundDivergence, Report, RouteReport};
 use crate::{
     cluster::Cluster,
+    coverage::Coverage,
     outcome::Place,
     verdict::{FailReason, Verdict},
 };
@@ -84,7 +86,11 @@ fn route_table(out: &mut String, report: &Report, style: Style) {
         "not compared",
         "verdict",
     ]);
-    for route in &report.routes {
+    let (seen, unseen): (Vec<_>, Vec<_>) = report
+        .routes
+        .iter()
+        .partition(|route| route.accounting.seen > 0);
+    for route in seen {
         let a = &route.accounting;
         table.add_row([
             route.route.clone(),
@@ -100,6 +106,32 @@ fn route_table(out: &mut String, report: &Report, style: Style) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     line(out, &table.trim_fmt());
+    if !unseen.is_empty() {
+        let names: Vec<&str> = unseen.iter().map(|route| route.route.as_str()).collect();
+        line(out, &format!("never seen: {}", names.join(", ")));
+    }
+    let coverage = report
+        .coverage
+        .as_ref()
+        .and_then(|coverage| Coverage::deserialize(coverage).ok());
+    if let Some(coverage) = coverage {
+        never_answered(out, &coverage);
+    }
+}
+
+/// Requested routes on which no success, or no refusal, was compared.
+fn never_answered(out: &mut String, coverage: &Coverage) {
+    for class in ["2xx", "4xx"] {
+        let names: Vec<&str> = coverage
+            .routes
+            .iter()
+            .filter(|(_, seen)| seen.requests > 0 && !seen.status_classes.contains_key(class))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !names.is_empty() {
+            line(out, &format!("never a {class}: {}", names.join(", ")));
+        }
+    }
 }
 
 fn show_cluster(out: &mut String, report: &Report, cluster: &Cluster, paint: Paint, style: Style) {
