@@ -12,7 +12,7 @@ COPY parity parity
 COPY scorer scorer
 COPY shadow-proxy shadow-proxy
 COPY parity-cli parity-cli
-RUN cargo build --release --locked -p shadow-proxy --no-default-features
+RUN cargo build --release --locked -p shadow-proxy
 
 FROM debian:bookworm-slim
 # The journal and the stage file live here: mount a volume to keep them over a restart.
