@@ -18,6 +18,8 @@ pub use mirror::{BreakerConfig, MirrorConfig, RouteConfig, Sticky, WritePolicy};
 pub use operation::{AdminConfig, JournalConfig, StageConfig, StepBackConfig};
 use units::{Size, Span};
 
+use crate::lanes;
+
 /// The whole configuration, as read from one TOML file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +61,9 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
     pub address: SocketAddr,
+    /// Threads that serve, each with its own connections to the backend. Fixed at start; as many
+    /// as the machine has processors when it is not given.
+    pub threads: usize,
     /// How long open connections may finish after a stop was asked for.
     pub drain: Span,
 }
@@ -67,6 +72,7 @@ impl Default for Listen {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            threads: lanes::default_count(),
             drain: Span::secs(30),
         }
     }

@@ -8,6 +8,7 @@ pub mod connect;
 pub mod expect;
 pub mod failure;
 pub mod headers;
+pub mod pool;
 pub mod retarget;
 pub mod target;
 pub mod upstream;

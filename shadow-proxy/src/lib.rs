@@ -12,6 +12,7 @@ pub mod findings;
 pub mod forward;
 pub mod journal;
 pub mod judge;
+pub mod lanes;
 pub mod listener;
 pub mod mirror;
 pub mod redaction;

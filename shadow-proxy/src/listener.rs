@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Limits, units::Span},
     forward::{body::Body, target::TargetKeeping},
+    lanes::Lanes,
 };
 
 /// Who asks, and on what connection.
@@ -42,10 +43,12 @@ pub trait Answer: Send + Sync + 'static {
     ) -> impl Future<Output = Response<Body>> + Send;
 }
 
-/// Accepts until `stop`, then lets open exchanges finish for at most `drain`.
+/// Accepts until `stop`, then lets open exchanges finish for at most `drain`. Connections are
+/// served by `lanes`.
 pub async fn run(
     listener: TcpListener,
     service: Arc<impl Answer>,
+    lanes: Arc<Lanes>,
     limits: Limits,
     drain: Span,
     stop: CancellationToken,
@@ -61,19 +64,28 @@ pub async fn run(
         let Some((stream, address, permit)) = accepted else {
             continue;
         };
+        // Taken off this runtime's events, to be put on its lane's.
+        let Ok(stream) = stream.into_std() else {
+            continue;
+        };
         let client = Client {
             address,
             switched: Arc::default(),
         };
-        let io = TokioIo::new(TargetKeeping::new(
-            stream,
-            limits.head.bytes(),
-            limits.header_count,
-            Arc::clone(&client.switched),
-        ));
+        let (head_limit, header_count) = (limits.head.bytes(), limits.header_count);
         let (server, service) = (Arc::clone(&server), Arc::clone(&service));
         let watcher = graceful.watcher();
-        tokio::spawn(async move {
+        lanes.next().spawn(async move {
+            let stream = match TcpStream::from_std(stream) {
+                Ok(stream) => stream,
+                Err(error) => return tracing::warn!(%error, "cannot serve a connection"),
+            };
+            let io = TokioIo::new(TargetKeeping::new(
+                stream,
+                head_limit,
+                header_count,
+                Arc::clone(&client.switched),
+            ));
             let service = service_fn(move |request| {
                 let (service, client) = (Arc::clone(&service), client.clone());
                 async move { Ok::<_, Infallible>(service.answer(client, request).await) }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, he
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use parking_lot::RwLock;
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
 use crate::{
     accounts::{Accounts, Fate, Ticket},
@@ -54,7 +54,9 @@ pub(crate) struct Live {
 #[derive(Debug)]
 pub(crate) enum Serving {
     Http(Arc<Upstream>),
-    Embedded(Embedded),
+    /// Computes on the runtime given with it: a scoring must not keep the other connections of a
+    /// lane waiting.
+    Embedded(Embedded, Handle),
 }
 
 /// The proxy as its connections see it.
@@ -284,7 +286,7 @@ async fn serve_by_candidate(
     client: IpAddr,
 ) -> Result<Response<Body>, Failure> {
     match candidate {
-        Serving::Embedded(scorer) => by_embedded(scorer, outbound).await,
+        Serving::Embedded(scorer, runtime) => by_embedded(scorer, runtime, outbound).await,
         Serving::Http(upstream) => {
             let spare = outbound.repeatable();
             match by_upstream(upstream, outbound).await {
@@ -301,12 +303,18 @@ async fn serve_by_candidate(
     }
 }
 
-async fn by_embedded(scorer: &Embedded, outbound: Outbound) -> Result<Response<Body>, Failure> {
+async fn by_embedded(
+    scorer: &Embedded,
+    runtime: &Handle,
+    outbound: Outbound,
+) -> Result<Response<Body>, Failure> {
     let head = RequestHead::of(&outbound);
     let body = body::collect(outbound.request.into_body(), EMBEDDED_BODY_LIMIT)
         .await
         .map_err(|error| Failure::of_collecting(&error))?;
-    let reply = scorer.serve(&head, body).await.response;
+    let scorer = scorer.clone();
+    let served = runtime.spawn(async move { scorer.serve(&head, body).await });
+    let reply = served.await.map_err(|_| Failure::InvalidResponse)?.response;
     let mut response = Response::new(body::full(reply.body));
     *response.status_mut() =
         StatusCode::from_u16(reply.status).map_err(|_| Failure::InvalidResponse)?;

@@ -7,7 +7,11 @@ use parity::{
     ledger::{Ledger, LedgerError},
     rules::{Rules, RulesError},
 };
-use tokio::{net::TcpListener, runtime::Runtime, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    runtime::{self, Runtime},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,6 +26,7 @@ use crate::{
     forward::{connect::BackendError, upstream::Upstream},
     journal::Journal,
     judge::Judge,
+    lanes::Lanes,
     listener,
     mirror::{Mirror, MirrorParts},
     redaction::{Redaction, RedactionError},
@@ -54,7 +59,7 @@ pub enum StartError {
     Token(#[from] TokenError),
     #[error("cannot open the journal: {0}")]
     Journal(#[source] std::io::Error),
-    #[error("cannot start the mirror's threads: {0}")]
+    #[error("cannot start threads: {0}")]
     Threads(#[source] std::io::Error),
     #[error("the configuration asks for the embedded scorer, but none was given")]
     NoScorer,
@@ -114,6 +119,12 @@ impl Proxy {
         let admin = listen(config.admin.address).await?;
         let addresses = (local(&listener)?, local(&admin)?);
         let (limits, drain) = (config.limits.clone(), config.listen.drain);
+        let lanes = |count| {
+            Lanes::start(count)
+                .map(Arc::new)
+                .map_err(StartError::Threads)
+        };
+        let (serving_lanes, admin_lane) = (lanes(config.listen.threads)?, lanes(1)?);
         let shared = Shared {
             runtime: mirror_runtime(config.mirror.threads)?,
             findings: Arc::new(Findings::new(
@@ -133,6 +144,7 @@ impl Proxy {
         let serving = tokio::spawn(listener::run(
             listener,
             Arc::clone(&service),
+            serving_lanes,
             limits.clone(),
             drain,
             stop.clone(),
@@ -141,6 +153,7 @@ impl Proxy {
         let administering = tokio::spawn(listener::run(
             admin,
             Arc::new(Admin::new(Arc::clone(&service), token)),
+            admin_lane,
             limits,
             Span::secs(1),
             stop.clone(),
@@ -194,7 +207,10 @@ impl Shared {
                 let scorer = self.parts.scorer.clone().ok_or(StartError::NoScorer)?;
                 let scorer = Embedded::new(scorer);
                 (
-                    Some(Serving::Embedded(scorer.clone())),
+                    Some(Serving::Embedded(
+                        scorer.clone(),
+                        runtime::Handle::current(),
+                    )),
                     Some(Candidate::Embedded(scorer)),
                 )
             }
@@ -238,7 +254,7 @@ impl Drop for MirrorRuntime {
 }
 
 fn mirror_runtime(threads: usize) -> Result<MirrorRuntime, StartError> {
-    tokio::runtime::Builder::new_multi_thread()
+    runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name("mirror")
         .enable_all()
@@ -314,8 +330,8 @@ impl Handle {
         &self.service.accounts
     }
 
-    /// Puts a new configuration in force without closing a connection. Ports and the number of
-    /// the mirror's threads stay as they were.
+    /// Puts a new configuration in force without closing a connection. Ports and the numbers
+    /// of threads stay as they were.
     ///
     /// # Errors
     /// When it contradicts itself or a backend cannot be set up; the old one stays in force.

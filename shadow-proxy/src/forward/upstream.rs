@@ -27,6 +27,7 @@ use super::{
     expect::{self, Permission},
     failure::Failure,
     headers,
+    pool::{Connection, Pool},
     retarget::{Replacement, Retargeting, Slot},
 };
 use crate::config::{Backend, Limits, Protocol};
@@ -40,24 +41,12 @@ pub struct Upstream {
     settings: Backend,
     head_limit: usize,
     header_count: usize,
-    idle: Mutex<Vec<Idle>>,
+    idle: Pool,
     http2: Mutex<Option<http2::SendRequest<Body>>>,
     /// Held while an HTTP/2 connection is made, so that a burst makes one.
     connecting: tokio::sync::Mutex<()>,
     /// One permit for each exchange; connections never outnumber them.
     room: Arc<Semaphore>,
-}
-
-#[derive(Debug)]
-struct Idle {
-    connection: Connection,
-    since: Instant,
-}
-
-#[derive(Debug)]
-struct Connection {
-    sender: http1::SendRequest<Body>,
-    retarget: Slot,
 }
 
 impl Upstream {
@@ -71,7 +60,7 @@ impl Upstream {
             authority,
             head_limit: limits.head.bytes().max(8 * 1024),
             header_count: limits.header_count,
-            idle: Mutex::new(Vec::new()),
+            idle: Pool::new(settings.pool_idle_timeout.0),
             http2: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(()),
             room: Arc::new(Semaphore::new(settings.max_connections)),
@@ -171,7 +160,7 @@ impl Upstream {
         raw: Option<Bytes>,
     ) -> Result<(Response<Incoming>, Option<Connection>), Failure> {
         loop {
-            let (mut connection, reused) = match self.take_idle() {
+            let (mut connection, reused) = match self.idle.take() {
                 Some(connection) => (connection, true),
                 None => (self.open_http1().await?, false),
             };
@@ -242,36 +231,6 @@ impl Upstream {
                 }
             }
         }
-    }
-
-    /// The connection used last, so that the others can grow old and close.
-    fn take_idle(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock();
-        let mut at = idle.len();
-        while at > 0 {
-            at -= 1;
-            let expired = idle[at].since.elapsed() >= self.settings.pool_idle_timeout.0;
-            let sender = &idle[at].connection.sender;
-            if expired || sender.is_closed() {
-                idle.remove(at);
-            } else if sender.is_ready() {
-                return Some(idle.remove(at).connection);
-            }
-        }
-        None
-    }
-
-    fn put_idle(&self, connection: Connection) {
-        if connection.sender.is_closed() {
-            return;
-        }
-        let mut idle = self.idle.lock();
-        let limit = self.settings.pool_idle_timeout.0;
-        idle.retain(|entry| entry.since.elapsed() < limit && !entry.connection.sender.is_closed());
-        idle.push(Idle {
-            connection,
-            since: Instant::now(),
-        });
     }
 
     async fn open_http1(&self) -> Result<Connection, Failure> {
@@ -429,7 +388,7 @@ impl UpstreamBody {
         if let Some(mut lease) = self.lease.take()
             && let Some(connection) = lease.connection.take()
         {
-            lease.upstream.put_idle(connection);
+            lease.upstream.idle.put(connection);
         }
     }
 }

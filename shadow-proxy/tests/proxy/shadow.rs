@@ -120,7 +120,8 @@ async fn a_body_over_the_cap_declines_the_mirror_and_reaches_the_client_whole() 
 #[tokio::test]
 async fn a_client_that_goes_away_is_accounted_for() {
     let reference = Backend::handling(|mut stream| async move {
-        // Announces more than it sends, and keeps the connection.
+        // Announces more than it sends, once it is asked, and keeps the connection.
+        let _ = stream.readable().await;
         let _ = stream
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhel")
             .await;
