@@ -59,6 +59,21 @@ impl Accounting {
         self.diverged += other.diverged;
     }
 
+    /// Takes away what had been counted `before`.
+    pub fn subtract(&mut self, before: &Self) {
+        self.seen -= before.seen;
+        self.sampled_out -= before.sampled_out;
+        self.declined -= before.declined;
+        self.dropped -= before.dropped;
+        self.timed_out -= before.timed_out;
+        self.errored -= before.errored;
+        self.not_comparable -= before.not_comparable;
+        self.compared -= before.compared;
+        self.matched -= before.matched;
+        self.tolerated -= before.tolerated;
+        self.diverged -= before.diverged;
+    }
+
     /// Whether both identities hold.
     pub fn is_balanced(&self) -> bool {
         self.seen
@@ -149,6 +164,8 @@ mod tests {
             sum.merge(&balanced(right));
             prop_assert!(sum.is_balanced());
             prop_assert_eq!(sum.seen, balanced(left).seen + balanced(right).seen);
+            sum.subtract(&balanced(left));
+            prop_assert_eq!(sum, balanced(right));
         }
     }
 }

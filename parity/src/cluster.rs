@@ -75,17 +75,40 @@ pub struct Clusters {
     unnamed: u64,
 }
 
-#[derive(Debug, Clone)]
-struct Group {
+/// What is known of one signature. Groups of several replicas add up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
     requests: u64,
+    /// Divergences over all requests.
     divergences: u64,
     /// Sum over the hashes of all requests: equal for groups that occurred in the same requests.
     fingerprint: u128,
+    #[serde(skip)]
     last_request: u128,
     first_seen: String,
     last_seen: String,
     examples: Vec<String>,
     sample: Divergence,
+}
+
+impl Group {
+    /// Divergences over all requests; grows whenever anything of the group changes.
+    pub fn divergences(&self) -> u64 {
+        self.divergences
+    }
+
+    fn add(&mut self, other: Self) {
+        if other.first_seen < self.first_seen {
+            self.first_seen = other.first_seen;
+            self.sample = other.sample;
+        }
+        self.last_seen = self.last_seen.clone().max(other.last_seen);
+        self.requests += other.requests;
+        self.divergences += other.divergences;
+        self.fingerprint = self.fingerprint.wrapping_add(other.fingerprint);
+        self.examples.extend(other.examples);
+        self.examples.truncate(EXAMPLES);
+    }
 }
 
 /// What signatures of one cause have in common.
@@ -140,6 +163,22 @@ impl Clusters {
             if group.examples.len() < EXAMPLES {
                 group.examples.push(sighting.request.to_owned());
             }
+        }
+    }
+
+    /// What is known of each signature.
+    pub fn groups(&self) -> impl Iterator<Item = (&Signature, &Group)> {
+        self.groups.iter()
+    }
+
+    /// Adds what another replica knows of a signature. No request may have been seen by both.
+    pub fn add(&mut self, signature: Signature, group: Group) {
+        if let Some(known) = self.groups.get_mut(&signature) {
+            known.add(group);
+        } else if self.groups.len() < MOST_SIGNATURES {
+            self.groups.insert(signature, group);
+        } else {
+            self.unnamed += group.divergences;
         }
     }
 

@@ -1,6 +1,7 @@
 //! The port for operators: metrics, health, findings, and the stage.
 
 mod api;
+mod dashboard;
 mod metrics;
 pub mod token;
 
@@ -38,11 +39,15 @@ impl Admin {
         let path = request.uri().path().to_owned();
         let query = request.uri().query().unwrap_or_default().to_owned();
         // Probes come without a token and learn how the proxy does, nothing of the traffic; the
-        // page is the same for everyone and asks for the token itself.
+        // page and its files are the same for everyone, and it asks for the token itself.
         match (request.method(), path.as_str()) {
             (&Method::GET, "/healthz") => return text(StatusCode::OK, "ok\n"),
             (&Method::GET, "/readyz") => return api::ready(&self.service),
-            (&Method::GET, "/") => return dashboard(),
+            (&Method::GET, path) => {
+                if let Some(file) = dashboard::file(path) {
+                    return file;
+                }
+            }
             _ => {}
         }
         if let Some(token) = &self.token
@@ -60,7 +65,8 @@ impl Admin {
             (&Method::GET, "/api/status") => api::status(&self.service),
             (&Method::GET, "/api/verdicts") => api::verdicts(&self.service),
             (&Method::GET, "/api/clusters") => api::clusters(&self.service),
-            (&Method::GET, "/api/divergences") => api::divergences(&self.service, &query),
+            (&Method::GET, "/api/divergences") => api::divergences(&self.service, &query).await,
+            (&Method::GET, "/api/latency") => api::latency(&self.service, &query),
             (&Method::GET, "/api/audit") => api::audit(&self.service),
             (&Method::POST, "/api/stage" | "/api/kill") => {
                 // A page in a browser cannot send this type to another origin unasked.
@@ -77,8 +83,8 @@ impl Admin {
                     BODY_LIMIT as u64,
                 );
                 match body::collect(incoming, BODY_LIMIT).await {
-                    Ok(bytes) if path == "/api/kill" => api::kill(&self.service, &bytes),
-                    Ok(bytes) => api::change_stage(&self.service, &bytes),
+                    Ok(bytes) if path == "/api/kill" => api::kill(&self.service, &bytes).await,
+                    Ok(bytes) => api::change_stage(&self.service, &bytes).await,
                     Err(_) => problem(StatusCode::BAD_REQUEST, "the body did not arrive"),
                 }
             }
@@ -99,20 +105,6 @@ impl Answer for Admin {
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         response
     }
-}
-
-/// The page; it loads nothing from elsewhere.
-fn dashboard() -> Response<Body> {
-    let page = include_str!("admin/dashboard.html");
-    let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page);
-    response.headers_mut().insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-             connect-src 'self'; form-action 'none'; frame-ancestors 'none'",
-        ),
-    );
-    response
 }
 
 fn respond(status: StatusCode, media: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {

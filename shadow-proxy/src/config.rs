@@ -4,6 +4,7 @@ pub mod backend;
 mod explain;
 pub mod mirror;
 pub mod operation;
+pub mod sink;
 pub mod units;
 
 use std::{
@@ -16,6 +17,7 @@ use serde::Deserialize;
 pub use backend::{Backend, CandidateConfig, Protocol};
 pub use mirror::{BreakerConfig, MirrorConfig, RouteConfig, Sticky, WritePolicy};
 pub use operation::{AdminConfig, JournalConfig, StageConfig, StepBackConfig};
+pub use sink::SinkConfig;
 use units::{Size, Span};
 
 use crate::lanes;
@@ -50,6 +52,9 @@ pub struct Config {
     pub redaction: RedactionConfig,
     #[serde(default)]
     pub journal: JournalConfig,
+    /// Absent: what is found stays with this replica.
+    #[serde(default)]
+    pub sink: Option<SinkConfig>,
     #[serde(default)]
     pub stage: StageConfig,
     #[serde(default)]
@@ -219,6 +224,7 @@ impl Config {
             ledger: None,
             redaction: RedactionConfig::default(),
             journal: JournalConfig::default(),
+            sink: None,
             stage: StageConfig::default(),
             admin: AdminConfig {
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -255,6 +261,9 @@ impl Config {
         }
         self.refuse_unacknowledged_writes()?;
         self.stage.validate().map_err(ConfigError::Invalid)?;
+        if let Some(sink) = &self.sink {
+            sink.validate().map_err(ConfigError::Invalid)?;
+        }
         self.admin.validate().map_err(ConfigError::Invalid)
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use http::StatusCode;
 use parity::{
-    cluster::{Cluster, Clusters, Sighting, Signature},
+    cluster::{Cluster, Clusters, Group, Sighting, Signature},
     compare::{Comparison, Observation},
     exchange,
     outcome::Outcome,
@@ -24,6 +24,8 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 use crate::{
     forward::failure::Failure,
     journal::{self, Journal, Line},
+    latency::Latencies,
+    sink::{Entry, Outbox},
     stage::Side,
 };
 
@@ -51,22 +53,28 @@ pub struct Found {
     pub signatures: Vec<Signature>,
 }
 
-/// Everything found since the start.
+/// Everything found on one question: by these rules, between these builds.
 #[derive(Debug)]
 pub struct Findings {
+    /// Names the question; what was found on another is never added up with it.
+    question: String,
+    /// Names these findings among those of all replicas and starts.
+    run: Arc<str>,
     tests: Mutex<BTreeMap<Arc<str>, RouteTest>>,
     clusters: Mutex<Clusters>,
     recent: Mutex<VecDeque<Arc<Found>>>,
     numbered: AtomicU64,
-    journal: Journal,
+    journal: Arc<Journal>,
+    outbox: Option<Arc<Outbox>>,
+    latencies: Arc<Latencies>,
     durations: HistogramVec,
     answers: IntCounterVec,
     failures: IntCounterVec,
 }
 
 impl Findings {
-    /// Nothing found yet.
-    pub fn new(journal: Journal) -> Self {
+    /// Nothing found yet. Divergences go to the journal, and to the outbox of a sink.
+    pub fn new(question: String, journal: Journal, outbox: Option<Arc<Outbox>>) -> Self {
         let durations = HistogramOpts::new(
             "shadow_proxy_upstream_duration_seconds",
             "Time from a request to the head of the answer, by side and route",
@@ -83,19 +91,50 @@ impl Findings {
             "Requests of users that a side could not answer, by class",
         );
         Self {
+            question,
+            run: new_run(),
             tests: Mutex::default(),
             clusters: Mutex::default(),
             recent: Mutex::default(),
             numbered: AtomicU64::new(0),
-            journal,
+            journal: Arc::new(journal),
+            outbox,
+            latencies: Arc::default(),
             durations: HistogramVec::new(durations, &["side", "route"]).expect(CONSTANT),
             answers: IntCounterVec::new(answers, &["side", "status"]).expect(CONSTANT),
             failures: IntCounterVec::new(failures, &["side", "class"]).expect(CONSTANT),
         }
     }
 
+    /// Nothing found yet on another question; journal, outbox and metrics go on.
+    pub fn succeed(&self, question: String) -> Self {
+        Self {
+            question,
+            run: new_run(),
+            tests: Mutex::default(),
+            clusters: Mutex::default(),
+            recent: Mutex::default(),
+            numbered: AtomicU64::new(0),
+            journal: Arc::clone(&self.journal),
+            outbox: self.outbox.clone(),
+            latencies: Arc::clone(&self.latencies),
+            durations: self.durations.clone(),
+            answers: self.answers.clone(),
+            failures: self.failures.clone(),
+        }
+    }
+
+    pub fn question(&self) -> &str {
+        &self.question
+    }
+
+    pub fn run(&self) -> &Arc<str> {
+        &self.run
+    }
+
     /// A side answered after this time.
-    pub fn asked(&self, side: Side, route: &str, took: Duration) {
+    pub fn asked(&self, side: Side, route: &Arc<str>, took: Duration) {
+        self.latencies.observe(side, route, took);
         self.durations
             .with_label_values(&[side.name(), route])
             .observe(took.as_secs_f64());
@@ -129,7 +168,7 @@ impl Findings {
     pub fn keep(&self, rules: &Rules, pair: Pair, comparison: Comparison) {
         let now = chrono::Utc::now();
         let number = self.numbered.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{}-{number}", now.format("%Y%m%dT%H%M%S"));
+        let id = format!("{}-{number}", self.run);
         let line = Line {
             version: journal::VERSION,
             at: now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
@@ -149,11 +188,20 @@ impl Findings {
         self.clusters
             .lock()
             .observe(rules, sighting, &line.diverged);
-        let signatures = line
+        let signatures: Vec<Signature> = line
             .diverged
             .iter()
             .map(|divergence| Signature::of(rules, &line.route, divergence))
             .collect();
+        if let Some(outbox) = &self.outbox {
+            outbox.offer(Entry {
+                run: Arc::clone(&self.run),
+                number,
+                route: line.route.clone(),
+                signatures: signatures.iter().map(Signature::id).collect(),
+                line: serde_json::to_string(&line).unwrap_or_default(),
+            });
+        }
         let found = Arc::new(Found {
             id,
             line,
@@ -181,6 +229,28 @@ impl Findings {
         judge(&Policy::default(), &tests)
     }
 
+    /// Evidence by route.
+    pub fn tests(&self) -> BTreeMap<String, RouteTest> {
+        let tests = self.tests.lock();
+        let tests = tests.iter();
+        tests
+            .map(|(route, test)| (route.to_string(), *test))
+            .collect()
+    }
+
+    /// What is known of the signatures that are wanted.
+    pub fn signatures(
+        &self,
+        wanted: impl Fn(&Signature, &Group) -> bool,
+    ) -> Vec<(Signature, Group)> {
+        let clusters = self.clusters.lock();
+        clusters
+            .groups()
+            .filter(|(signature, group)| wanted(signature, group))
+            .map(|(signature, group)| (signature.clone(), group.clone()))
+            .collect()
+    }
+
     /// Causes, those that affect most requests first.
     pub fn clusters(&self) -> Vec<Cluster> {
         self.clusters.lock().ranked()
@@ -189,6 +259,11 @@ impl Findings {
     /// The latest divergences, newest first.
     pub fn recent(&self) -> Vec<Arc<Found>> {
         self.recent.lock().iter().rev().cloned().collect()
+    }
+
+    /// How long both sides took, over time.
+    pub fn latencies(&self) -> &Latencies {
+        &self.latencies
     }
 
     pub fn journal(&self) -> &Journal {
@@ -203,6 +278,10 @@ impl Findings {
             Box::new(self.failures.clone()),
         ]
     }
+}
+
+fn new_run() -> Arc<str> {
+    format!("{:016x}", rand::random::<u64>()).into()
 }
 
 fn class_of(status: StatusCode) -> &'static str {

@@ -15,7 +15,8 @@ use scorer::{
     settings::Settings,
 };
 use shadow_proxy::{
-    Config, Parts, Proxy, candidate::embedded::Scorer, config::CandidateConfig, start::check,
+    Config, Parts, Proxy, candidate::embedded::Scorer, config::CandidateConfig, sink::Store,
+    start::check,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -44,6 +45,15 @@ enum Command {
     Run,
     /// Validates the configuration and everything it names, and says what it means
     Check,
+    /// Prepares the database that several replicas share
+    #[command(subcommand)]
+    Sink(SinkCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum SinkCommand {
+    /// Makes the tables, in the schema `shadow_proxy`; refuses the database of a Django service
+    Migrate,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -60,6 +70,7 @@ async fn main() -> ExitCode {
     let result = match arguments.command {
         None | Some(Command::Run) => run(&arguments.config).await,
         Some(Command::Check) => explain(&arguments.config),
+        Some(Command::Sink(SinkCommand::Migrate)) => migrate(&arguments.config).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -119,6 +130,14 @@ fn embedded_scorer() -> Result<Arc<dyn Scorer>, Failure> {
         cache,
         Clock::system(),
     )))
+}
+
+async fn migrate(path: &Path) -> Result<(), Failure> {
+    let config = Config::load(path)?;
+    let sink = config.sink.ok_or("the configuration has no [sink]")?;
+    Store::connect(&sink)?.migrate().await?;
+    writeln!(std::io::stdout(), "the tables of the sink are there")?;
+    Ok(())
 }
 
 fn explain(path: &Path) -> Result<(), Failure> {

@@ -258,7 +258,8 @@ pub fn can_write(method: &Method) -> bool {
     )
 }
 
-fn percent_decode(path: &str) -> String {
+/// Text with its `%41` decoded; an escape that is none stays as it is.
+pub(crate) fn percent_decode(path: &str) -> String {
     if !path.contains('%') {
         return path.to_owned();
     }

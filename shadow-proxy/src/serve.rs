@@ -17,6 +17,7 @@ use crate::{
     candidate::embedded::Embedded,
     config::{Config, Sticky},
     findings::Findings,
+    fleet::Fleet,
     forward::{
         Outbound,
         body::{self, Body, ClientBody},
@@ -27,6 +28,7 @@ use crate::{
     listener::{Answer, Client},
     mirror::{Facts, Held, Mirror},
     route::{self, Matched, Routes},
+    sink::Sink,
     stage::{Side, Sign, Stage},
     subjects::{Subjects, Watch},
     tee::{RequestCapture, RequestHead, ResponseTee},
@@ -48,6 +50,8 @@ pub(crate) struct Live {
     /// Absent without a candidate.
     pub(crate) candidate: Option<Serving>,
     pub(crate) mirror: Option<Arc<Mirror>>,
+    /// Of the question that this configuration asks.
+    pub(crate) findings: Arc<Findings>,
 }
 
 /// A candidate that answers users.
@@ -64,18 +68,23 @@ pub(crate) enum Serving {
 pub(crate) struct Service {
     live: RwLock<Arc<Live>>,
     pub(crate) accounts: Arc<Accounts>,
-    pub(crate) findings: Arc<Findings>,
     pub(crate) stage: Arc<Stage>,
+    pub(crate) sink: Option<Arc<Sink>>,
     subjects: Arc<Subjects>,
 }
 
 impl Service {
-    pub(crate) fn new(live: Live, findings: Arc<Findings>, stage: Arc<Stage>) -> Self {
+    pub(crate) fn new(
+        live: Live,
+        accounts: Arc<Accounts>,
+        stage: Arc<Stage>,
+        sink: Option<Arc<Sink>>,
+    ) -> Self {
         Self {
             live: RwLock::new(Arc::new(live)),
-            accounts: Arc::default(),
-            findings,
+            accounts,
             stage,
+            sink,
             subjects: Arc::default(),
         }
     }
@@ -83,6 +92,11 @@ impl Service {
     /// The configuration in force; a request keeps the one it began with.
     pub(crate) fn live(&self) -> Arc<Live> {
         Arc::clone(&self.live.read())
+    }
+
+    /// What was found so far, by all replicas.
+    pub(crate) fn fleet(&self) -> Fleet {
+        Fleet::of(&self.live().findings, &self.accounts, self.sink.as_deref())
     }
 
     /// Puts a new configuration in force for the requests that follow.
@@ -116,7 +130,7 @@ impl Answer for Service {
         {
             Ok(response) => body::in_order(response),
             Err(failure) => {
-                self.findings.failed(server, failure);
+                live.findings.failed(server, failure);
                 if server == Side::Candidate && failure.is_backend() {
                     self.stage.observe(Sign::Failed);
                 }
@@ -230,8 +244,8 @@ impl Service {
                 return Err(failure);
             }
         };
-        self.findings.asked(server, &route, begun.elapsed());
-        self.findings.served(server, response.status());
+        live.findings.asked(server, &route, begun.elapsed());
+        live.findings.served(server, response.status());
         if server == Side::Candidate {
             let failed = response.status().is_server_error();
             self.stage

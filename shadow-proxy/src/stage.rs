@@ -11,7 +11,10 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use self::window::Window;
 pub use self::{
@@ -115,6 +118,16 @@ pub struct Stage {
     window: Mutex<Window>,
     state_file: Option<PathBuf>,
     step_backs: Mutex<BTreeMap<&'static str, u64>>,
+    sharing: Mutex<Option<Sharing>>,
+}
+
+/// Makes changes known to other replicas.
+#[derive(Debug)]
+struct Sharing {
+    changes: mpsc::UnboundedSender<AuditLine>,
+    /// How many changes were told to others, or could not be; and whether the last one was.
+    told: watch::Sender<(u64, bool)>,
+    made: u64,
 }
 
 impl Stage {
@@ -144,6 +157,7 @@ impl Stage {
             window: Mutex::new(Window::new(&config.step_back)),
             state_file: config.state_file.clone(),
             step_backs: Mutex::default(),
+            sharing: Mutex::default(),
         })
     }
 
@@ -173,25 +187,98 @@ impl Stage {
     /// When it could not be kept: a restart would come back in the stage before.
     pub fn change(&self, to: Standing, actor: &str, reason: &str) -> std::io::Result<()> {
         let mut audit = self.audit.lock();
-        let from = std::mem::replace(&mut *self.standing.write(), to);
-        self.number.fetch_add(1, Ordering::AcqRel);
-        self.window.lock().clear();
-        tracing::warn!(?from, ?to, actor, reason, "the stage changed");
-        audit.push(AuditLine {
+        let line = AuditLine {
             at: chrono::Utc::now().to_rfc3339(),
             actor: actor.to_owned(),
             reason: reason.to_owned(),
-            from,
+            from: self.standing(),
             to,
-        });
+        };
+        if let Some(sharing) = self.sharing.lock().as_mut() {
+            sharing.made += 1;
+            // Nobody listens any more when the proxy stops.
+            let _ = sharing.changes.send(line.clone());
+        }
+        self.put_in_force(&mut audit, line)
+    }
+
+    fn put_in_force(&self, audit: &mut Vec<AuditLine>, line: AuditLine) -> std::io::Result<()> {
+        let to = line.to;
+        *self.standing.write() = to;
+        self.number.fetch_add(1, Ordering::AcqRel);
+        self.window.lock().clear();
+        let AuditLine {
+            actor,
+            reason,
+            from,
+            ..
+        } = &line;
+        tracing::warn!(?from, ?to, actor, reason, "the stage changed");
+        audit.push(line);
         let excess = audit.len().saturating_sub(AUDIT_LINES);
         audit.drain(..excess);
         match &self.state_file {
-            Some(path) => file::write(path, to, &audit).inspect_err(
+            Some(path) => file::write(path, to, audit).inspect_err(
                 |error| tracing::error!(%error, "the stage could not be kept for a restart"),
             ),
             None => Ok(()),
         }
+    }
+
+    /// From now on, every change made here is also put into what is returned.
+    pub fn share(&self) -> mpsc::UnboundedReceiver<AuditLine> {
+        let (changes, received) = mpsc::unbounded_channel();
+        *self.sharing.lock() = Some(Sharing {
+            changes,
+            told: watch::Sender::new((0, true)),
+            made: 0,
+        });
+        received
+    }
+
+    /// The next change made here was made known to other replicas, or could not be.
+    pub fn shared(&self, known: bool) {
+        if let Some(sharing) = self.sharing.lock().as_ref() {
+            sharing.told.send_modify(|(told, last)| {
+                *told += 1;
+                *last = known;
+            });
+        }
+    }
+
+    /// Waits until every change made here so far was made known to other replicas, or could not
+    /// be. `None`: changes are not shared.
+    pub async fn is_shared(&self) -> Option<bool> {
+        let (made, mut told) = {
+            let sharing = self.sharing.lock();
+            let sharing = sharing.as_ref()?;
+            (sharing.made, sharing.told.subscribe())
+        };
+        let reached = told.wait_for(|(told, _)| *told >= made).await;
+        Some(reached.is_ok_and(|told| told.1))
+    }
+
+    /// Whether another replica's change came after the last one known here.
+    pub fn is_older_than(&self, change: &AuditLine) -> bool {
+        let audit = self.audit.lock();
+        let at = |line: &AuditLine| chrono::DateTime::parse_from_rfc3339(&line.at).ok();
+        audit.last().is_none_or(|last| at(last) < at(change))
+    }
+
+    /// Puts another replica's change in force, unless the stage changed here since it had this
+    /// number; says whether it did not.
+    pub fn adopt(&self, number: u64, change: &AuditLine) -> bool {
+        let mut audit = self.audit.lock();
+        if self.number() != number {
+            return false;
+        }
+        let line = AuditLine {
+            from: self.standing(),
+            ..change.clone()
+        };
+        // That the disk failed is in the log; the stage has changed all the same.
+        let _ = self.put_in_force(&mut audit, line);
+        true
     }
 
     /// Everything to the reference, nothing mirrored, from the next request on.

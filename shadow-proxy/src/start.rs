@@ -1,12 +1,14 @@
 //! Puts the parts together, and takes them apart again.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use parity::{
     accounting::Accounting,
     ledger::{Ledger, LedgerError},
     rules::{Rules, RulesError},
 };
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 use tokio::{
     net::TcpListener,
     runtime::{self, Runtime},
@@ -15,6 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    accounts::Accounts,
     admin::{Admin, Token, TokenError},
     candidate::{
         Candidate,
@@ -23,6 +26,7 @@ use crate::{
     },
     config::{CandidateConfig, Config, ConfigError, units::Span},
     findings::Findings,
+    fleet::Fleet,
     forward::{connect::BackendError, upstream::Upstream},
     journal::Journal,
     judge::Judge,
@@ -32,6 +36,7 @@ use crate::{
     redaction::{Redaction, RedactionError},
     route::Routes,
     serve::{Live, Service, Serving},
+    sink::{Sink, SinkError},
     stage::{Stage, StateError},
 };
 
@@ -61,6 +66,8 @@ pub enum StartError {
     Journal(#[source] std::io::Error),
     #[error("cannot start threads: {0}")]
     Threads(#[source] std::io::Error),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     #[error("the configuration asks for the embedded scorer, but none was given")]
     NoScorer,
 }
@@ -125,20 +132,14 @@ impl Proxy {
                 .map_err(StartError::Threads)
         };
         let (serving_lanes, admin_lane) = (lanes(config.listen.threads)?, lanes(1)?);
-        let shared = Shared {
-            runtime: mirror_runtime(config.mirror.threads)?,
-            findings: Arc::new(Findings::new(
-                Journal::open(&config.journal).map_err(StartError::Journal)?,
-            )),
-            stage: Arc::new(Stage::new(&config.stage)?),
-            parts,
-        };
+        let shared = Shared::new(&config, parts)?;
         let token = Token::read(&config.admin)?;
         let live = shared.live(config)?;
         let service = Arc::new(Service::new(
             live,
-            Arc::clone(&shared.findings),
+            Arc::clone(&shared.accounts),
             Arc::clone(&shared.stage),
+            shared.sink.clone(),
         ));
         let stop = CancellationToken::new();
         let serving = tokio::spawn(listener::run(
@@ -175,12 +176,60 @@ impl Proxy {
 struct Shared {
     /// The mirror's own threads: nothing it computes can keep the primary path waiting for a turn.
     runtime: MirrorRuntime,
-    findings: Arc<Findings>,
+    accounts: Arc<Accounts>,
+    /// Of the question that the last reading asks.
+    findings: Mutex<Arc<Findings>>,
     stage: Arc<Stage>,
+    sink: Option<Arc<Sink>>,
     parts: Parts,
 }
 
 impl Shared {
+    fn new(config: &Config, parts: Parts) -> Result<Self, StartError> {
+        let runtime = mirror_runtime(config.mirror.threads)?;
+        let accounts = Arc::<Accounts>::default();
+        let stage = Arc::new(Stage::new(&config.stage)?);
+        let sink = match &config.sink {
+            None => None,
+            Some(sink) => {
+                let (accounts, stage) = (Arc::clone(&accounts), Arc::clone(&stage));
+                let _entered = runtime.0.as_ref().map(Runtime::enter);
+                Some(Arc::new(Sink::new(sink, accounts, stage)?))
+            }
+        };
+        let findings = Arc::new(Findings::new(
+            question(config)?,
+            Journal::open(&config.journal).map_err(StartError::Journal)?,
+            sink.as_ref().map(|sink| sink.outbox()),
+        ));
+        if let Some(sink) = &sink {
+            let _entered = runtime.0.as_ref().map(Runtime::enter);
+            sink.follow(Arc::clone(&findings));
+            sink.start();
+        }
+        Ok(Self {
+            runtime,
+            accounts,
+            findings: Mutex::new(findings),
+            stage,
+            sink,
+            parts,
+        })
+    }
+
+    /// The findings on what a configuration asks: those so far, or new ones.
+    fn findings(&self, config: &Config) -> Result<Arc<Findings>, StartError> {
+        let question = question(config)?;
+        let mut findings = self.findings.lock();
+        if findings.question() != question {
+            *findings = Arc::new(findings.succeed(question));
+            if let Some(sink) = &self.sink {
+                sink.follow(Arc::clone(&findings));
+            }
+        }
+        Ok(Arc::clone(&findings))
+    }
+
     fn judge(config: &Config) -> Result<Judge, StartError> {
         let rules = match &config.rules {
             Some(path) => Rules::read(path)?,
@@ -194,6 +243,7 @@ impl Shared {
     }
 
     fn live(&self, config: Config) -> Result<Live, StartError> {
+        let findings = self.findings(&config)?;
         let limits = &config.limits;
         let upstream = |backend| Upstream::new(backend, limits).map(Arc::new);
         let cap = config.mirror.body_cap.bytes();
@@ -225,7 +275,7 @@ impl Shared {
                     reference: Candidate::Http(reference),
                     judge: Self::judge(&config)?,
                     redaction: Redaction::new(&config.redaction)?,
-                    findings: Arc::clone(&self.findings),
+                    findings: Arc::clone(&findings),
                     stage: Arc::clone(&self.stage),
                 };
                 Some(Mirror::start(config.mirror.clone(), parts))
@@ -236,9 +286,39 @@ impl Shared {
             reference: upstream(&config.reference)?,
             candidate: serving,
             mirror,
+            findings,
             config,
         })
     }
+}
+
+/// Names what is compared by what. Whatever changes the meaning of a comparison makes another
+/// question, which starts without evidence (`docs/evidence.md`, Replicas).
+fn question(config: &Config) -> Result<String, StartError> {
+    let read = |path: &Option<PathBuf>| match path {
+        None => Ok(Vec::new()),
+        Some(path) => std::fs::read(path).map_err(|source| ConfigError::Read {
+            path: path.clone(),
+            source,
+        }),
+    };
+    let series = config.sink.as_ref().map_or("", |sink| sink.series.as_str());
+    let digest = [
+        env!("CARGO_PKG_VERSION").as_bytes(),
+        series.as_bytes(),
+        &read(&config.rules)?,
+        &read(&config.ledger)?,
+    ]
+    .into_iter()
+    .fold(Sha256::new(), |hash, part| {
+        hash.chain_update((part.len() as u64).to_be_bytes())
+            .chain_update(part)
+    });
+    let digest = digest.finalize();
+    Ok(digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// A runtime that may be dropped anywhere.
@@ -316,8 +396,13 @@ impl Handle {
     }
 
     /// What the comparisons found.
-    pub fn findings(&self) -> &Arc<Findings> {
-        &self.shared.findings
+    pub fn findings(&self) -> Arc<Findings> {
+        Arc::clone(&self.service.live().findings)
+    }
+
+    /// What all replicas found, as far as it is known here.
+    pub fn fleet(&self) -> Fleet {
+        self.service.fleet()
     }
 
     /// The cutover ladder.
@@ -350,6 +435,9 @@ impl Handle {
         // What is being judged still belongs to the journal, but nobody waits long for it.
         let patience = std::time::Duration::from_secs(1);
         let _ = tokio::time::timeout(patience, self.service.accounts.settled()).await;
-        self.shared.findings.journal().close();
+        self.service.live().findings.journal().close();
+        if let Some(sink) = &self.shared.sink {
+            sink.close().await;
+        }
     }
 }

@@ -112,3 +112,46 @@ fn memory_is_bounded_and_the_rest_is_counted() {
     observe(&mut clusters, "1", &many);
     assert_eq!(clusters.unnamed(), 3);
 }
+
+#[test]
+fn replicas_that_add_up_what_they_saw_find_what_one_would_have_found() {
+    let seen: [(&str, &[Divergence]); 5] = [
+        (
+            "1",
+            &[divergence("$.a", "1", "2"), divergence("$.b", "1", "2")],
+        ),
+        ("2", &[divergence("$.c[0]", "1", "null")]),
+        (
+            "3",
+            &[divergence("$.b", "5", "6"), divergence("$.a", "3", "4")],
+        ),
+        ("4", &[divergence("$.c[3]", "2", "null")]),
+        (
+            "5",
+            &[divergence("$.a", "1", "2"), divergence("$.b", "1", "2")],
+        ),
+    ];
+    let mut one = Clusters::default();
+    let mut replicas = [Clusters::default(), Clusters::default()];
+    for (number, (request, diverged)) in seen.into_iter().enumerate() {
+        observe(&mut one, request, diverged);
+        observe(&mut replicas[number % 2], request, diverged);
+    }
+    let mut sum = Clusters::default();
+    for replica in &replicas {
+        for (signature, group) in replica.groups() {
+            let written = serde_json::to_string(group).expect("serialises");
+            let read = serde_json::from_str(&written).expect("reads back");
+            sum.add(signature.clone(), read);
+        }
+    }
+    let known = |clusters: &Clusters| -> Vec<Cluster> {
+        let mut ranked = clusters.ranked();
+        ranked
+            .iter_mut()
+            .for_each(|cluster| cluster.examples.sort());
+        ranked
+    };
+    assert_eq!(known(&sum), known(&one));
+    assert_eq!(sum.ranked().len(), 2, "$.a with $.b, and $.c");
+}

@@ -1,17 +1,22 @@
 //! What operators ask and change, as JSON.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use parity::cluster::Signature;
 use serde::Deserialize;
 use serde_json::{Value, json as object};
 
 use super::{json, problem};
 use crate::{
     candidate::breaker::BreakerState, config::operation::Rung, findings::Found,
-    forward::body::Body, serve::Service, stage::Standing,
+    forward::body::Body, latency::SLOT_SECONDS, route::percent_decode, serve::Service,
+    stage::Standing,
 };
+
+/// Longest wait for the other replicas to be told of a change.
+const SHARING: Duration = Duration::from_millis(700);
 
 /// Divergences in one answer when the question does not say.
 const DEFAULT_LIMIT: usize = 50;
@@ -20,7 +25,7 @@ const DEFAULT_LIMIT: usize = 50;
 pub(super) fn ready(service: &Service) -> Response<Body> {
     let live = service.live();
     let breaker = live.mirror.as_ref().map(|mirror| mirror.breaker().state());
-    let journal = service.findings.journal().counts();
+    let journal = live.findings.journal().counts();
     let failing = journal.failing.load(Ordering::Relaxed);
     let state = object!({
         "ready": true,
@@ -52,7 +57,16 @@ pub(super) fn status(service: &Service) -> Response<Body> {
         .iter()
         .map(|(route, account)| object!({ "route": &**route, "counts": account.totals }))
         .collect();
-    let journal = service.findings.journal().counts();
+    let journal = live.findings.journal().counts();
+    let sink = service.sink.as_ref().map(|sink| {
+        let counts = sink.counts();
+        object!({
+            "state": if sink.is_up() { "up" } else { "down" },
+            "written": counts.written.load(Ordering::Relaxed),
+            "waiting": sink.outbox().waiting(),
+            "dropped": counts.dropped.load(Ordering::Relaxed),
+        })
+    });
     json(
         StatusCode::OK,
         &object!({
@@ -64,6 +78,9 @@ pub(super) fn status(service: &Service) -> Response<Body> {
             "mirror": mirror,
             "routes": routes,
             "step_backs": service.stage.step_backs(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "replica": service.sink.as_ref().map(|sink| sink.replica()),
+            "sink": sink,
             "journal": {
                 "written": journal.written.load(Ordering::Relaxed),
                 "dropped": journal.dropped.load(Ordering::Relaxed),
@@ -81,19 +98,30 @@ fn name_of(state: BreakerState) -> &'static str {
     }
 }
 
+/// Of all replicas.
 pub(super) fn verdicts(service: &Service) -> Response<Body> {
-    let live = service.live();
-    let verdicts = service.findings.verdicts(live.routes.names());
+    let fleet = service.fleet();
+    let verdicts = fleet.verdicts(service.live().routes.names());
     let overall = parity::verdict::overall(&verdicts);
+    let counts = fleet.counts.iter();
+    let counts: Vec<Value> = counts
+        .map(|(route, counts)| object!({ "route": route, "counts": counts }))
+        .collect();
     json(
         StatusCode::OK,
-        &object!({ "overall": overall, "routes": verdicts }),
+        &object!({
+            "overall": overall,
+            "replicas": fleet.replicas,
+            "routes": verdicts,
+            "counts": counts,
+        }),
     )
 }
 
+/// Of all replicas.
 pub(super) fn clusters(service: &Service) -> Response<Body> {
     let clusters: Vec<Value> = service
-        .findings
+        .fleet()
         .clusters()
         .iter()
         .map(|cluster| object!({ "title": cluster.title(), "cluster": cluster }))
@@ -101,47 +129,100 @@ pub(super) fn clusters(service: &Service) -> Response<Body> {
     json(StatusCode::OK, &object!({ "clusters": clusters }))
 }
 
-/// `?route=&cluster=&limit=`: the latest divergences, newest first.
-pub(super) fn divergences(service: &Service, query: &str) -> Response<Body> {
-    let parameter = |name: &str| {
-        query
-            .split('&')
-            .filter_map(|field| field.split_once('='))
-            .find(|(field, value)| *field == name && !value.is_empty())
-            .map(|(_, value)| value)
-    };
-    let limit = match parameter("limit").map(str::parse::<usize>) {
+/// A parameter of a query; an empty one counts as absent.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let value = query
+        .split('&')
+        .filter_map(|field| field.split_once('='))
+        .find(|(field, value)| *field == name && !value.is_empty())
+        .map(|(_, value)| value)?;
+    Some(percent_decode(value))
+}
+
+/// `?route=`: the latency of both sides over time, of one route or of all.
+pub(super) fn latency(service: &Service, query: &str) -> Response<Body> {
+    let route = parameter(query, "route");
+    let points = service.live().findings.latencies().points(route.as_deref());
+    json(
+        StatusCode::OK,
+        &object!({ "slot_seconds": SLOT_SECONDS, "points": points }),
+    )
+}
+
+/// `?route=&cluster=&limit=`: the latest divergences of all replicas, newest first. While the sink
+/// cannot be read, those of this replica.
+pub(super) async fn divergences(service: &Service, query: &str) -> Response<Body> {
+    let limit = match parameter(query, "limit").map(|limit| limit.parse::<usize>()) {
         None => DEFAULT_LIMIT,
         Some(Ok(limit)) => limit,
         Some(Err(_)) => return problem(StatusCode::BAD_REQUEST, "limit must be a whole number"),
     };
-    let cluster = match parameter("cluster") {
+    let signatures = match parameter(query, "cluster") {
         None => None,
         Some(id) => {
-            let found = service.findings.clusters().into_iter().find(|c| c.id == id);
-            let Some(found) = found else {
+            let mut clusters = service.fleet().clusters().into_iter();
+            let Some(cluster) = clusters.find(|cluster| cluster.id == id) else {
                 return problem(StatusCode::NOT_FOUND, "there is no such cluster");
             };
-            Some(found)
+            Some(cluster.signatures)
         }
     };
-    let route = parameter("route");
+    let route = parameter(query, "route");
+    let divergences = match of_all(service, route.as_deref(), signatures.as_deref(), limit).await {
+        Some(found) => found,
+        None => of_this(service, route.as_deref(), signatures.as_deref(), limit),
+    };
+    json(StatusCode::OK, &object!({ "divergences": divergences }))
+}
+
+async fn of_all(
+    service: &Service,
+    route: Option<&str>,
+    signatures: Option<&[Signature]>,
+    limit: usize,
+) -> Option<Vec<Value>> {
+    let sink = service.sink.as_ref()?;
+    let live = service.live();
+    let names = signatures.map(|all| all.iter().map(Signature::id).collect::<Vec<_>>());
+    let question = live.findings.question();
+    match sink
+        .store()
+        .divergences(question, route, names.as_deref(), limit)
+        .await
+    {
+        Ok(found) => {
+            let found = found.into_iter();
+            Some(
+                found
+                    .map(|(id, line)| object!({ "id": id, "divergence": line }))
+                    .collect(),
+            )
+        }
+        Err(error) => {
+            tracing::warn!(%error, "divergences of other replicas cannot be read");
+            None
+        }
+    }
+}
+
+fn of_this(
+    service: &Service,
+    route: Option<&str>,
+    signatures: Option<&[Signature]>,
+    limit: usize,
+) -> Vec<Value> {
     let wanted = |found: &Found| {
         route.is_none_or(|route| found.line.route == route)
-            && cluster.as_ref().is_none_or(|cluster| {
-                let signatures = &cluster.signatures;
-                found.signatures.iter().any(|one| signatures.contains(one))
-            })
+            && signatures
+                .is_none_or(|wanted| found.signatures.iter().any(|one| wanted.contains(one)))
     };
-    let divergences: Vec<Value> = service
-        .findings
-        .recent()
+    let recent = service.live().findings.recent();
+    recent
         .iter()
         .filter(|found| wanted(found))
         .take(limit)
         .map(|found| object!({ "id": found.id, "divergence": found.line }))
-        .collect();
-    json(StatusCode::OK, &object!({ "divergences": divergences }))
+        .collect()
 }
 
 pub(super) fn audit(service: &Service) -> Response<Body> {
@@ -170,7 +251,7 @@ fn somebody() -> String {
     "operator".to_owned()
 }
 
-pub(super) fn change_stage(service: &Service, body: &Bytes) -> Response<Body> {
+pub(super) async fn change_stage(service: &Service, body: &Bytes) -> Response<Body> {
     let change: Change = match serde_json::from_slice(body) {
         Ok(change) => change,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
@@ -196,20 +277,22 @@ pub(super) fn change_stage(service: &Service, body: &Bytes) -> Response<Body> {
         canary_percent: percent,
     };
     let kept = service.stage.change(to, &change.actor, &change.reason);
-    changed(service, kept)
+    changed(service, kept).await
 }
 
-pub(super) fn kill(service: &Service, body: &Bytes) -> Response<Body> {
+pub(super) async fn kill(service: &Service, body: &Bytes) -> Response<Body> {
     let kill: Kill = match serde_json::from_slice(body) {
         Ok(kill) => kill,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     let kept = service.stage.kill(&kill.actor, &kill.reason);
-    changed(service, kept)
+    changed(service, kept).await
 }
 
-/// The stage is in force either way; `persisted` says whether a restart would keep it.
-fn changed(service: &Service, kept: std::io::Result<()>) -> Response<Body> {
+/// The stage is in force either way; `persisted` says whether a restart would keep it, `shared`
+/// whether the other replicas know of it (`null` where each has a stage of its own).
+async fn changed(service: &Service, kept: std::io::Result<()>) -> Response<Body> {
+    let shared = tokio::time::timeout(SHARING, service.stage.is_shared()).await;
     let standing = service.stage.standing();
     json(
         StatusCode::OK,
@@ -217,6 +300,7 @@ fn changed(service: &Service, kept: std::io::Result<()>) -> Response<Body> {
             "stage": standing.stage,
             "canary_percent": standing.canary_percent,
             "persisted": kept.is_ok(),
+            "shared": shared.unwrap_or(Some(false)),
         }),
     )
 }

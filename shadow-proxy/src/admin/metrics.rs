@@ -28,7 +28,7 @@ pub(super) fn respond(service: &Service) -> Response<Body> {
 
 fn render(service: &Service) -> Result<Vec<u8>, prometheus::Error> {
     let registry = Registry::new();
-    for collector in service.findings.collectors() {
+    for collector in service.live().findings.collectors() {
         registry.register(collector)?;
     }
     let page = Page(&registry);
@@ -36,7 +36,8 @@ fn render(service: &Service) -> Result<Vec<u8>, prometheus::Error> {
     show_mirror(service, &page)?;
     show_stage(service, &page)?;
     show_verdicts(service, &page)?;
-    let journal = service.findings.journal().counts();
+    let live = service.live();
+    let journal = live.findings.journal().counts();
     page.counter(
         "shadow_proxy_journal_lines_total",
         "Divergences written",
@@ -51,6 +52,7 @@ fn render(service: &Service) -> Result<Vec<u8>, prometheus::Error> {
     )?
     .with_label_values::<&str>(&[])
     .inc_by(journal.dropped.load(Ordering::Relaxed));
+    show_sink(service, &page)?;
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text)?;
     Ok(text)
@@ -163,6 +165,37 @@ fn show_mirror(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Err
     Ok(())
 }
 
+fn show_sink(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
+    let Some(sink) = &service.sink else {
+        return Ok(());
+    };
+    let counts = sink.counts();
+    for (name, help, value) in [
+        (
+            "shadow_proxy_sink_divergences_total",
+            "Divergences that the sink acknowledged",
+            counts.written.load(Ordering::Relaxed),
+        ),
+        (
+            "shadow_proxy_sink_dropped_total",
+            "Divergences that did not reach the sink and never will",
+            counts.dropped.load(Ordering::Relaxed),
+        ),
+    ] {
+        page.counter(name, help, &[])?
+            .with_label_values::<&str>(&[])
+            .inc_by(value);
+    }
+    page.gauge(
+        "shadow_proxy_sink_up",
+        "1 when the sink acknowledged the last batch",
+        &[],
+    )?
+    .with_label_values::<&str>(&[])
+    .set(f64::from(u8::from(sink.is_up())));
+    Ok(())
+}
+
 fn show_stage(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
     let standing = service.stage.standing();
     let stages = page.gauge("shadow_proxy_stage", "1 for the stage in force", &["stage"])?;
@@ -201,7 +234,7 @@ fn show_verdicts(service: &Service, page: &Page<'_>) -> Result<(), prometheus::E
         "1 pass, 0 insufficient, -1 fail",
         &["route"],
     )?;
-    for route in service.findings.verdicts(live.routes.names()) {
+    for route in service.fleet().verdicts(live.routes.names()) {
         let value = match route.verdict {
             Verdict::Pass => 1.0,
             Verdict::Insufficient { .. } => 0.0,

@@ -58,6 +58,15 @@ impl Config {
             Rung::ReverseShadow => "reverse-shadow",
         };
         writeln!(out, "stage      starts at {rung}")?;
+        if let Some(sink) = &self.sink {
+            let stage = if sink.share_stage {
+                ""
+            } else {
+                ", each with a stage of its own"
+            };
+            let url = &sink.url_env;
+            writeln!(out, "sink       one with all replicas at ${url}{stage}")?;
+        }
         writeln!(out, "admin      {}", self.admin.address)
     }
 }

@@ -195,8 +195,40 @@ async fn the_page_loads_nothing_from_elsewhere() {
         .unwrap();
     let page = get(proxy.admin_address(), "/").await;
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
-    assert!(page.contains("default-src 'none'"));
+    assert!(page.contains("default-src 'none'") && !page.contains("unsafe-inline"));
     assert!(!page.contains("http://") && !page.contains("https://"));
+    let files: Vec<&str> = page
+        .split('"')
+        .filter(|text| text.starts_with("/assets/"))
+        .collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        let file = get(proxy.admin_address(), file).await;
+        assert!(file.starts_with("HTTP/1.1 200"), "{file}");
+    }
+}
+
+#[tokio::test]
+async fn latency_is_told_for_both_sides_over_time() {
+    let reference = Backend::answering(OK).await;
+    let candidate = Backend::answering(OK).await;
+    let proxy = Proxy::start(shadowing(&reference, &candidate))
+        .await
+        .unwrap();
+    for path in ["/internal/embed/weights", "/internal/embed/weights", "/"] {
+        get(proxy.address(), path).await;
+    }
+    settled(&proxy).await;
+    for (route, asked) in [("", 3), ("embed-weights", 2), ("v2-score", 0)] {
+        let told = ask(&proxy, &format!("/api/latency?route={route}")).await;
+        for side in ["reference", "candidate"] {
+            let counts = told["points"].as_array().unwrap().iter();
+            let count: u64 = counts
+                .map(|point| point[side]["count"].as_u64().unwrap_or(0))
+                .sum();
+            assert_eq!(count, asked, "{route} {side}: {told}");
+        }
+    }
 }
 
 #[test]

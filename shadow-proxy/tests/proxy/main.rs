@@ -8,7 +8,9 @@
 mod admin;
 mod corpus;
 mod faults;
+mod fleet;
 mod forward;
+mod replica;
 mod shadow;
 mod smuggling;
 mod support;
