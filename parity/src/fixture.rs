@@ -31,6 +31,7 @@ pub use har::{export_har, import_har};
 pub use manifest::{GroupEntry, Manifest, VERSION, Version};
 pub use read::{Reader, ScenarioStream};
 pub use recordings::import_recordings;
+pub use write::GroupWriter;
 
 /// A whole set of fixtures.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 pub use backend::{Backend, CandidateConfig, Protocol};
 pub use mirror::{BreakerConfig, MirrorConfig, RouteConfig, Sticky, WritePolicy};
-pub use operation::{AdminConfig, JournalConfig, StageConfig, StepBackConfig};
+pub use operation::{AdminConfig, JournalConfig, RecordingConfig, StageConfig, StepBackConfig};
 pub use sink::SinkConfig;
 use units::{Size, Span};
 
@@ -52,6 +52,8 @@ pub struct Config {
     pub redaction: RedactionConfig,
     #[serde(default)]
     pub journal: JournalConfig,
+    #[serde(default)]
+    pub recording: RecordingConfig,
     /// Absent: what is found stays with this replica.
     #[serde(default)]
     pub sink: Option<SinkConfig>,
@@ -193,6 +195,7 @@ impl Config {
             self.ledger.as_mut(),
             self.reference.ca_file.as_mut(),
             self.journal.directory.as_mut(),
+            self.recording.directory.as_mut(),
             self.stage.state_file.as_mut(),
             self.admin.token_file.as_mut(),
         ];
@@ -224,6 +227,7 @@ impl Config {
             ledger: None,
             redaction: RedactionConfig::default(),
             journal: JournalConfig::default(),
+            recording: RecordingConfig::default(),
             sink: None,
             stage: StageConfig::default(),
             admin: AdminConfig {
@@ -261,6 +265,7 @@ impl Config {
         }
         self.refuse_unacknowledged_writes()?;
         self.stage.validate().map_err(ConfigError::Invalid)?;
+        self.recording.validate().map_err(ConfigError::Invalid)?;
         if let Some(sink) = &self.sink {
             sink.validate().map_err(ConfigError::Invalid)?;
         }

@@ -17,6 +17,7 @@ pub mod lanes;
 pub mod latency;
 pub mod listener;
 pub mod mirror;
+pub mod recording;
 pub mod redaction;
 pub mod route;
 pub mod sampling;

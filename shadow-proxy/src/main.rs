@@ -35,6 +35,10 @@ struct Arguments {
         default_value = "shadow-proxy.toml"
     )]
     config: PathBuf,
+    /// Record exchanges with the reference as fixtures for parity-cli, redacted, into a new
+    /// directory below this one; limits are under [recording]
+    #[arg(long, value_name = "DIRECTORY")]
+    record: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -68,7 +72,7 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let result = match arguments.command {
-        None | Some(Command::Run) => run(&arguments.config).await,
+        None | Some(Command::Run) => run(&arguments.config, arguments.record).await,
         Some(Command::Check) => explain(&arguments.config),
         Some(Command::Sink(SinkCommand::Migrate)) => migrate(&arguments.config).await,
     };
@@ -81,10 +85,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(path: &Path) -> Result<(), Failure> {
+async fn run(path: &Path, record: Option<PathBuf>) -> Result<(), Failure> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let config = Config::load(path)?;
+    let mut config = Config::load(path)?;
+    if record.is_some() {
+        config.recording.directory = record;
+    }
     let scorer = match config.candidate {
         Some(CandidateConfig::Embedded(_)) => Some(embedded_scorer()?),
         _ => None,

@@ -100,7 +100,13 @@ impl Redaction {
         }
     }
 
-    fn target(&self, target: &str) -> String {
+    /// What replaces values in a step. Query parameters are no part of it, see [`Self::target`].
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// The target without the values of secret parameters.
+    pub fn target(&self, target: &str) -> String {
         let Some((path, query)) = target.split_once('?') else {
             return target.to_owned();
         };

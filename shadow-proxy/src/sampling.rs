@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 pub enum Purpose {
     Mirror,
     Canary,
+    Recording,
 }
 
 /// Where a key falls between 0 (inclusive) and 1 (exclusive). Depends on nothing but the key, so
@@ -15,6 +16,7 @@ pub fn position(purpose: Purpose, key: &str) -> f64 {
     let salt: &[u8] = match purpose {
         Purpose::Mirror => b"mirror\0",
         Purpose::Canary => b"canary\0",
+        Purpose::Recording => b"recording\0",
     };
     let digest = Sha256::new()
         .chain_update(salt)

@@ -27,11 +27,12 @@ use crate::{
     },
     listener::{Answer, Client},
     mirror::{Facts, Held, Mirror},
+    recording::{Place, Recorder},
     route::{self, Matched, Routes},
     sink::Sink,
     stage::{Side, Sign, Stage},
     subjects::{Subjects, Watch},
-    tee::{RequestCapture, RequestHead, ResponseTee},
+    tee::{Audience, RequestCapture, RequestHead, ResponseTee},
 };
 
 /// Asks for the candidate for one request, where that is configured.
@@ -70,6 +71,7 @@ pub(crate) struct Service {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) stage: Arc<Stage>,
     pub(crate) sink: Option<Arc<Sink>>,
+    pub(crate) recorder: Option<Arc<Recorder>>,
     subjects: Arc<Subjects>,
 }
 
@@ -79,12 +81,14 @@ impl Service {
         accounts: Arc<Accounts>,
         stage: Arc<Stage>,
         sink: Option<Arc<Sink>>,
+        recorder: Option<Arc<Recorder>>,
     ) -> Self {
         Self {
             live: RwLock::new(Arc::new(live)),
             accounts,
             stage,
             sink,
+            recorder,
             subjects: Arc::default(),
         }
     }
@@ -221,12 +225,15 @@ impl Service {
             client.switched.store(true, Ordering::Release);
         }
         let (server, route) = (plan.server, Arc::clone(&plan.matched.route.name));
-        let held = hold(live, plan, &outbound);
-        let tapped = held.map(|held| {
+        let audience = Audience {
+            recording: self.place(&plan, &outbound),
+            mirror: live.mirror.clone().zip(hold(live, plan, &outbound)),
+        };
+        let cap = live.config.mirror.body_cap.bytes();
+        let tapped = (!audience.is_empty()).then(|| {
             let head = RequestHead::of(&outbound);
-            let cap = live.mirror.as_ref().map_or(0, |mirror| mirror.body_cap());
             let capture = RequestCapture::tap(&mut outbound.request, cap);
-            (held, head, capture)
+            (audience, head, capture)
         });
         let begun = Instant::now();
         let answer = match (server, &live.candidate) {
@@ -238,8 +245,8 @@ impl Service {
         let response = match answer {
             Ok(response) => response,
             Err(failure) => {
-                if let Some((held, ..)) = tapped {
-                    held.settle(Fate::NotComparable(failure.class()));
+                if let Some((audience, ..)) = tapped {
+                    audience.settle(Fate::NotComparable(failure.class()));
                 }
                 return Err(failure);
             }
@@ -251,12 +258,21 @@ impl Service {
             self.stage
                 .observe(if failed { Sign::Failed } else { Sign::Answered });
         }
-        Ok(match (tapped, &live.mirror) {
-            (Some((held, head, capture)), Some(mirror)) => {
-                ResponseTee::tap(response, mirror, held, head, capture).map(Body::new)
+        Ok(match tapped {
+            Some((audience, head, capture)) => {
+                ResponseTee::tap(response, audience, head, capture, cap).map(Body::new)
             }
-            _ => response,
+            None => response,
         })
+    }
+
+    /// Room in the recording: of what the reference answers, as far as it is HTTP.
+    fn place(&self, plan: &Plan, outbound: &Outbound) -> Option<Place> {
+        let recorder = self.recorder.as_ref()?;
+        let records = plan.server == Side::Reference && !outbound.may_switch();
+        records
+            .then(|| recorder.place(plan.sticky_key.as_deref()))
+            .flatten()
     }
 }
 
@@ -354,7 +370,9 @@ fn sticky_key(
     headers: &HeaderMap,
     client: IpAddr,
 ) -> Option<String> {
-    live.candidate.as_ref()?;
+    if live.candidate.is_none() && live.config.recording.rate >= 1.0 {
+        return None;
+    }
     let sticky: Sticky = live.config.mirror.sticky;
     route::sticky_key(sticky, subject, headers, client)
 }

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use parity::{
     accounting::Accounting,
+    fixture::FixtureError,
     ledger::{Ledger, LedgerError},
     rules::{Rules, RulesError},
 };
@@ -33,6 +34,7 @@ use crate::{
     lanes::Lanes,
     listener,
     mirror::{Mirror, MirrorParts},
+    recording::Recorder,
     redaction::{Redaction, RedactionError},
     route::Routes,
     serve::{Live, Service, Serving},
@@ -66,6 +68,8 @@ pub enum StartError {
     Journal(#[source] std::io::Error),
     #[error("cannot start threads: {0}")]
     Threads(#[source] std::io::Error),
+    #[error("cannot record: {0}")]
+    Recording(#[from] FixtureError),
     #[error(transparent)]
     Sink(#[from] SinkError),
     #[error("the configuration asks for the embedded scorer, but none was given")]
@@ -140,6 +144,7 @@ impl Proxy {
             Arc::clone(&shared.accounts),
             Arc::clone(&shared.stage),
             shared.sink.clone(),
+            shared.recorder.clone(),
         ));
         let stop = CancellationToken::new();
         let serving = tokio::spawn(listener::run(
@@ -181,6 +186,7 @@ struct Shared {
     findings: Mutex<Arc<Findings>>,
     stage: Arc<Stage>,
     sink: Option<Arc<Sink>>,
+    recorder: Option<Arc<Recorder>>,
     parts: Parts,
 }
 
@@ -207,12 +213,18 @@ impl Shared {
             sink.follow(Arc::clone(&findings));
             sink.start();
         }
+        let recorder = Recorder::start(&config.recording, Redaction::new(&config.redaction)?)?;
+        if let Some(recorder) = &recorder {
+            let directory = recorder.directory().display();
+            tracing::info!(%directory, "recording");
+        }
         Ok(Self {
             runtime,
             accounts,
             findings: Mutex::new(findings),
             stage,
             sink,
+            recorder,
             parts,
         })
     }
@@ -405,6 +417,11 @@ impl Handle {
         self.service.fleet()
     }
 
+    /// The recording, where there is one.
+    pub fn recorder(&self) -> Option<Arc<Recorder>> {
+        self.shared.recorder.clone()
+    }
+
     /// The cutover ladder.
     pub fn stage(&self) -> &Arc<Stage> {
         &self.shared.stage
@@ -436,6 +453,9 @@ impl Handle {
         let patience = std::time::Duration::from_secs(1);
         let _ = tokio::time::timeout(patience, self.service.accounts.settled()).await;
         self.service.live().findings.journal().close();
+        if let Some(recorder) = &self.shared.recorder {
+            recorder.close();
+        }
         if let Some(sink) = &self.shared.sink {
             sink.close().await;
         }

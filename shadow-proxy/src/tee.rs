@@ -22,6 +22,7 @@ use crate::{
         body::{self, Body, BodyError},
     },
     mirror::{Held, Mirror},
+    recording::Place,
 };
 
 /// A request without its body, as the backend got it.
@@ -212,11 +213,33 @@ pub struct Tapped {
     pub held: Held,
 }
 
+/// Who wants the bytes of an exchange.
+#[derive(Debug)]
+pub struct Audience {
+    pub mirror: Option<(Arc<Mirror>, Held)>,
+    pub recording: Option<Place>,
+}
+
+impl Audience {
+    pub fn is_empty(&self) -> bool {
+        self.mirror.is_none() && self.recording.is_none()
+    }
+
+    /// The exchange will not be there in full.
+    pub fn settle(self, fate: Fate) {
+        if let (Some(place), Fate::Declined(_)) = (self.recording, fate) {
+            place.decline();
+        }
+        if let Some((_, held)) = self.mirror {
+            held.settle(fate);
+        }
+    }
+}
+
 /// What is known of an exchange while its answer streams.
 #[derive(Debug)]
 struct Streaming {
-    mirror: Arc<Mirror>,
-    held: Held,
+    audience: Audience,
     head: RequestHead,
     request: RequestCapture,
     status: StatusCode,
@@ -232,25 +255,24 @@ pub struct ResponseTee<B> {
 }
 
 impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> ResponseTee<B> {
-    /// Puts a tee into an answer; the mirror gets the exchange with the answer's last byte.
+    /// Puts a tee into an answer; the audience gets the exchange with the answer's last byte. More
+    /// than `cap` bytes are not held.
     pub fn tap(
         response: Response<B>,
-        mirror: &Arc<Mirror>,
-        held: Held,
+        audience: Audience,
         head: RequestHead,
         request: RequestCapture,
+        cap: usize,
     ) -> Response<Self> {
         let mut headers = response.headers().clone();
         forward::headers::remove(&mut headers, &http::header::TRANSFER_ENCODING);
         let streaming = Streaming {
-            mirror: Arc::clone(mirror),
-            held,
+            audience,
             head,
             request,
             status: response.status(),
             headers,
         };
-        let cap = mirror.body_cap();
         response.map(|inner| {
             let mut tee = Self {
                 inner,
@@ -269,23 +291,30 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> ResponseTee<B> {
             return;
         };
         let Streaming {
-            mirror,
-            held,
+            audience,
             head,
             request,
             status,
             headers,
         } = *streaming;
-        match request.take() {
-            Err(fate) => held.settle(fate),
-            Ok(body) => mirror.offer(Tapped {
+        let body = match request.take() {
+            Err(fate) => return audience.settle(fate),
+            Ok(body) => body,
+        };
+        let response_body = self.capture.take();
+        if let Some(place) = audience.recording {
+            let (head, body, headers) = (head.clone(), body.clone(), headers.clone());
+            place.record(head, body, status, headers, response_body.clone());
+        }
+        if let Some((mirror, held)) = audience.mirror {
+            mirror.offer(Tapped {
                 head,
                 body,
                 status,
                 headers,
-                response_body: self.capture.take(),
+                response_body,
                 held,
-            }),
+            });
         }
     }
 }
@@ -293,7 +322,7 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> ResponseTee<B> {
 impl<B> ResponseTee<B> {
     fn settle(&mut self, fate: Fate) {
         if let Some(streaming) = self.streaming.take() {
-            streaming.held.settle(fate);
+            streaming.audience.settle(fate);
         }
     }
 }

@@ -67,6 +67,14 @@ pub(super) fn status(service: &Service) -> Response<Body> {
             "dropped": counts.dropped.load(Ordering::Relaxed),
         })
     });
+    let recording = service.recorder.as_ref().map(|recorder| {
+        let counts = recorder.counts();
+        object!({
+            "written": counts.written.load(Ordering::Relaxed),
+            "dropped": counts.dropped.load(Ordering::Relaxed),
+            "full": counts.full.load(Ordering::Relaxed),
+        })
+    });
     json(
         StatusCode::OK,
         &object!({
@@ -81,6 +89,7 @@ pub(super) fn status(service: &Service) -> Response<Body> {
             "version": env!("CARGO_PKG_VERSION"),
             "replica": service.sink.as_ref().map(|sink| sink.replica()),
             "sink": sink,
+            "recording": recording,
             "journal": {
                 "written": journal.written.load(Ordering::Relaxed),
                 "dropped": journal.dropped.load(Ordering::Relaxed),

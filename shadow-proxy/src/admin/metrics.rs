@@ -53,6 +53,7 @@ fn render(service: &Service) -> Result<Vec<u8>, prometheus::Error> {
     .with_label_values::<&str>(&[])
     .inc_by(journal.dropped.load(Ordering::Relaxed));
     show_sink(service, &page)?;
+    show_recording(service, &page)?;
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text)?;
     Ok(text)
@@ -161,6 +162,24 @@ fn show_mirror(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Err
         page.gauge(name, help, &[])?
             .with_label_values::<&str>(&[])
             .set(value);
+    }
+    Ok(())
+}
+
+fn show_recording(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
+    let Some(recorder) = &service.recorder else {
+        return Ok(());
+    };
+    let recorded = page.counter(
+        "shadow_proxy_recorded_total",
+        "Exchanges by what became of them in the recording",
+        &["outcome"],
+    )?;
+    let counts = recorder.counts();
+    for (outcome, count) in [("written", &counts.written), ("dropped", &counts.dropped)] {
+        recorded
+            .with_label_values(&[outcome])
+            .inc_by(count.load(Ordering::Relaxed));
     }
     Ok(())
 }

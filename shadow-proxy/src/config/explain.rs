@@ -58,6 +58,16 @@ impl Config {
             Rung::ReverseShadow => "reverse-shadow",
         };
         writeln!(out, "stage      starts at {rung}")?;
+        if let Some(directory) = &self.recording.directory {
+            writeln!(
+                out,
+                "recording  {} % of requests, at most {} exchanges or {} MiB, below {}",
+                self.recording.rate * 100.0,
+                self.recording.exchanges,
+                self.recording.bytes.0 / (1024 * 1024),
+                directory.display(),
+            )?;
+        }
         if let Some(sink) = &self.sink {
             let stage = if sink.share_stage {
                 ""

@@ -31,6 +31,41 @@ impl Default for JournalConfig {
     }
 }
 
+/// Exchanges with the reference that become fixtures.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordingConfig {
+    /// Every start records into a directory of its own below this one. Absent: nothing is recorded.
+    /// `--record` names it, too.
+    pub directory: Option<PathBuf>,
+    /// Share of requests to record, 0.0 to 1.0; sticky like the mirror.
+    pub rate: f64,
+    /// Bytes on disk at which a recording ends.
+    pub bytes: Size,
+    /// Exchanges at which a recording ends.
+    pub exchanges: u64,
+}
+
+impl Default for RecordingConfig {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            rate: 1.0,
+            bytes: Size::mib(256),
+            exchanges: 100_000,
+        }
+    }
+}
+
+impl RecordingConfig {
+    pub(super) fn validate(&self) -> Result<(), String> {
+        if !(0.0..=1.0).contains(&self.rate) {
+            return Err("recording.rate must be a share between 0.0 and 1.0".into());
+        }
+        Ok(())
+    }
+}
+
 /// A rung of the cutover ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case")]

@@ -10,6 +10,8 @@ mod corpus;
 mod faults;
 mod fleet;
 mod forward;
+mod memory;
+mod recording;
 mod replica;
 mod shadow;
 mod smuggling;

@@ -126,6 +126,15 @@ impl Replica {
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
+
+    /// The most memory that was resident so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+        1024 * kib.parse::<u64>().unwrap()
+    }
 }
 
 impl Drop for Replica {
