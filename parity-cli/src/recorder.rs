@@ -1,5 +1,7 @@
 //! Recording: what a live backend answers and writes becomes fixtures.
 
+use std::time::Instant;
+
 use chrono::{SecondsFormat, Utc};
 use futures::future::BoxFuture;
 use parity::{
@@ -57,7 +59,9 @@ impl Recorder {
             None => None,
         };
         let clock = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let started = Instant::now();
         let response = self.client.send(&request).await?;
+        let latency = u64::try_from(started.elapsed().as_micros()).ok();
         let effects = match &mut rows {
             Some(rows) => Some(rows.take().await?),
             None => None,
@@ -73,6 +77,7 @@ impl Recorder {
             redis_flush_before: false,
             request,
             response: response.clone(),
+            latency_us: latency,
             effects,
             cache: Cache::default(),
         });

@@ -23,13 +23,21 @@ const NOT_RECORDED: u16 = 501;
 #[derive(Debug)]
 pub struct Stub(HttpServer);
 
+/// How long answers take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latency {
+    /// As long as the recorded backend took; no time where nobody measured.
+    Recorded,
+    Fixed(Duration),
+}
+
 struct Answers {
     playback: Playback,
-    latency: Duration,
+    latency: Latency,
 }
 
 impl Stub {
-    /// Serves the answers of these scenarios, each after `latency`. A request gets the answer that
+    /// Serves the answers of these scenarios. A request gets the answer that
     /// was recorded for the same method, target, headers and body; where several were, the one that
     /// continues the scenario in progress.
     ///
@@ -38,7 +46,7 @@ impl Stub {
     pub async fn start(
         address: SocketAddr,
         scenarios: Vec<Scenario>,
-        latency: Duration,
+        latency: Latency,
     ) -> std::io::Result<Self> {
         let answers = Answers {
             playback: Playback::new(scenarios),
@@ -58,8 +66,14 @@ impl Stub {
 impl Handler for Answers {
     fn answer(&self, request: Request) -> BoxFuture<'_, Response> {
         Box::pin(async move {
-            tokio::time::sleep(self.latency).await;
-            self.playback.answer(&request).unwrap_or_else(|| {
+            let recorded = self.playback.answer(&request);
+            let latency = match (self.latency, &recorded) {
+                (Latency::Fixed(time), _) => time,
+                (Latency::Recorded, Some(answer)) => answer.latency,
+                (Latency::Recorded, None) => Duration::ZERO,
+            };
+            tokio::time::sleep(latency).await;
+            recorded.map(|answer| answer.response).unwrap_or_else(|| {
                 plain(
                     NOT_RECORDED,
                     &format!("no answer is recorded for {}", request.target),

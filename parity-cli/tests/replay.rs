@@ -63,8 +63,13 @@ struct RunningStub(Child, String);
 
 impl RunningStub {
     fn of(fixtures: &Path) -> Self {
+        Self::with(fixtures, &[])
+    }
+
+    fn with(fixtures: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_parity-cli"))
             .args(["stub", "--json", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .arg(fixtures)
             .stdout(Stdio::piped())
             .spawn()
@@ -171,6 +176,8 @@ fn what_is_recorded_from_a_backend_replays_against_it() {
     assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
     let recorded = Corpus::read(&out).unwrap();
     assert_eq!(recorded.steps(), 63);
+    let mut steps = recorded.scenarios().flat_map(|scenario| &scenario.steps);
+    assert!(steps.all(|step| step.latency_us.is_some_and(|time| time > 0)));
     let output = replay(&out, &["--candidate", &stub.1, "--jobs", "1"]);
     assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
 
@@ -189,6 +196,38 @@ fn what_is_recorded_from_a_backend_replays_against_it() {
         assert!(!text.contains(&*secret), "a credential was written");
     }
     assert!(checked > 0, "the fixtures have credentials to look for");
+}
+
+#[test]
+fn a_stub_takes_as_long_as_the_recorded_backend_took_when_asked_to() {
+    let slow = small_fixtures(|corpus| {
+        corpus.groups[0].scenarios.truncate(2);
+        for scenario in &mut corpus.groups[0].scenarios {
+            scenario.steps[0].latency_us = Some(700_000);
+        }
+    });
+    let stub = RunningStub::with(slow.path(), &["--latency", "recorded"]);
+    let output = replay(slow.path(), &["--candidate", &stub.1, "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let report = Report::from_json(&String::from_utf8_lossy(&output.stdout)).unwrap();
+    let latency = report
+        .routes
+        .iter()
+        .find_map(|route| route.latency.as_ref())
+        .expect("both were timed");
+    let [reference, candidate] = [&latency.reference, &latency.candidate]
+        .map(|side| side.as_ref().expect("a latency").p50_ms);
+    assert!((690.0..=710.0).contains(&reference), "{reference}");
+    assert!(candidate >= 690.0, "{candidate}");
+
+    let unmeasured = small_fixtures(|_| {});
+    let refused = Command::new(env!("CARGO_BIN_EXE_parity-cli"))
+        .args(["stub", "--latency", "recorded"])
+        .arg(unmeasured.path())
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(64));
+    assert!(errors(&refused).contains("hold no latencies"));
 }
 
 #[test]

@@ -75,6 +75,9 @@ pub struct Step {
     pub redis_flush_before: bool,
     pub request: Request,
     pub response: Response,
+    /// How long the answer took, in microseconds; absent when nobody measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_us: Option<u64>,
     /// Absent when the rows were not recorded.
     pub effects: Option<Effects>,
     #[serde(default, skip_serializing_if = "Cache::is_empty", rename = "redis")]

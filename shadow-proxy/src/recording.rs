@@ -248,6 +248,7 @@ impl Writer {
                 headers: headers_of(&exchange.headers),
                 body: exchange.response_body,
             },
+            latency_us: None,
             effects: None,
             cache: Cache::default(),
         };

@@ -36,7 +36,7 @@ use crate::{
     backend::HttpClient,
     database::{FreshDatabases, Seed},
     exit::{Exit, Failure},
-    stub::Stub,
+    stub::{Latency, Stub},
     terminal::Terminal,
 };
 
@@ -102,7 +102,7 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
     ));
 
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let stub = Stub::start(loopback, scenarios, Duration::ZERO)
+    let stub = Stub::start(loopback, scenarios, Latency::Fixed(Duration::ZERO))
         .await
         .map_err(Failure::internal)?;
     terminal.note(&format!(

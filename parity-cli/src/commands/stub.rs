@@ -3,12 +3,12 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
-use parity::fixture::Reader;
+use parity::fixture::{Reader, Scenario};
 
 use crate::{
     exit::{Exit, Failure},
     replay::Selection,
-    stub::Stub,
+    stub::{Latency, Stub},
     terminal::Terminal,
 };
 
@@ -18,17 +18,20 @@ use crate::{
 /// the one that continues the scenario in progress, or the one in the scenario that the header
 /// X-Parity-Scenario names. What was not recorded gets a 501. Ends on Ctrl-C.
 ///
-/// Example: parity-cli stub fixtures/passport --listen 127.0.0.1:8000
+/// Examples:
+///   parity-cli stub fixtures/passport --listen 127.0.0.1:8000
+///   parity-cli stub fixtures/mine --latency recorded
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct Arguments {
     /// Directory of the fixtures.
     fixtures: PathBuf,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
-    /// Time every answer takes, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    latency: u64,
+    /// Time every answer takes, in milliseconds, or `recorded`: as long as the recorded backend took.
+    #[arg(long, value_name = "MS|recorded", default_value = "0", value_parser = latency)]
+    latency: Latency,
     /// Only scenarios whose name has this part or matches this glob.
     #[arg(long, value_name = "PATTERN")]
     filter: Option<String>,
@@ -43,8 +46,17 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
         .collect::<Result<_, _>>()
         .map_err(Failure::usage)?;
     let count = scenarios.len();
-    let latency = Duration::from_millis(arguments.latency);
-    let stub = Stub::start(arguments.listen, scenarios, latency)
+    let measured = scenarios
+        .iter()
+        .flat_map(|scenario: &Scenario| &scenario.steps)
+        .any(|step| step.latency_us.is_some());
+    if arguments.latency == Latency::Recorded && !measured {
+        return Err(Failure::usage(
+            "--latency recorded: these fixtures hold no latencies; `parity-cli record` measures \
+             them, and `parity-cli import` takes them from HAR and GoReplay files",
+        ));
+    }
+    let stub = Stub::start(arguments.listen, scenarios, arguments.latency)
         .await
         .map_err(|error| {
             Failure::usage(format!("cannot listen on {}: {error}", arguments.listen))
@@ -59,4 +71,13 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
         .await
         .map_err(|error| Failure::internal(format!("cannot wait for Ctrl-C: {error}")))?;
     Ok(Exit::Parity)
+}
+
+fn latency(text: &str) -> Result<Latency, String> {
+    if text == "recorded" {
+        return Ok(Latency::Recorded);
+    }
+    text.parse()
+        .map(|time| Latency::Fixed(Duration::from_millis(time)))
+        .map_err(|_| "expected milliseconds or `recorded`".to_owned())
 }

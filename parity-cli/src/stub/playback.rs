@@ -1,6 +1,6 @@
 //! Which recorded answer a request gets.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use parity::{
     exchange::{Request, Response},
@@ -28,6 +28,14 @@ const NOT_MATCHED: [&str; 12] = [
 
 /// Place of a step: scenario, and index of the step in it.
 type Place = (usize, usize);
+
+/// A recorded answer.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) response: Response,
+    /// How long the recorded backend took; zero where nobody measured.
+    pub(super) latency: Duration,
+}
 
 /// Recorded answers, and where the scenarios in progress stand.
 #[derive(Debug)]
@@ -96,7 +104,7 @@ impl Playback {
     ///
     /// Of several, the one in the scenario the client names; else the step after the one answered
     /// last; else the one answered least often, so that repeated requests walk through a scenario.
-    pub(super) fn answer(&self, request: &Request) -> Option<Response> {
+    pub(super) fn answer(&self, request: &Request) -> Option<Answer> {
         let named = request.headers.get(SCENARIO_HEADER);
         let mut candidates = self.places.get(&Key::of(request))?.clone();
         if let Some(name) = named {
@@ -116,7 +124,11 @@ impl Playback {
         progress.last = Some(place);
         *progress.answered.entry(place).or_default() += 1;
         let (number, index) = place;
-        Some(self.scenarios[number].steps[index].response.clone())
+        let step = &self.scenarios[number].steps[index];
+        Some(Answer {
+            response: step.response.clone(),
+            latency: Duration::from_micros(step.latency_us.unwrap_or(0)),
+        })
     }
 }
 
@@ -149,7 +161,9 @@ mod tests {
             let header = (SCENARIO_HEADER.to_owned(), name.as_bytes().to_vec());
             request.headers.0.push(header);
         }
-        playback.answer(&request).map(|response| response.status)
+        playback
+            .answer(&request)
+            .map(|answer| answer.response.status)
     }
 
     #[test]

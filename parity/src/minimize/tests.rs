@@ -34,6 +34,7 @@ fn step(number: u32, target: &str, body: &str) -> Step {
             headers: Headers::default(),
             body: Bytes::new(),
         },
+        latency_us: None,
         effects: None,
         cache: Cache::default(),
     }
