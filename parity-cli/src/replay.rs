@@ -212,6 +212,11 @@ impl Replay {
         reference: Answer,
         candidate: Answer,
     ) -> Compared {
+        if let (Some(ours), Some(theirs)) = (reference.clock, candidate.clock)
+            && ours != theirs
+        {
+            bindings.clocks_showed(ours, theirs);
+        }
         let context = Context {
             rules: &self.rules,
             route,

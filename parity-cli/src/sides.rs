@@ -66,6 +66,11 @@ pub struct Sides {
     /// How long a live backend may take to answer, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     pub timeout: u64,
+    /// How far the clock of a live backend may be from the clock of this machine, in milliseconds.
+    /// A time in an answer or a row agrees when each side took it from its own clock during the
+    /// exchange.
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    pub clock_skew: u64,
 }
 
 /// Which rules to compare by.
@@ -205,7 +210,11 @@ impl Sides {
             ),
             None => None,
         };
-        Ok(Live::new(client, database))
+        Ok(Live::new(
+            client,
+            database,
+            Duration::from_millis(self.clock_skew),
+        ))
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use crate::{
+    clocks::{Clocks, Span},
     exchange::Request,
     json::{self, Json, Value},
     path::Segment,
@@ -21,6 +22,7 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Bindings {
     objects: HashMap<String, Pairs>,
+    clocks: Clocks,
 }
 
 /// Numbers as JSON text, so that `1` and `"1"` are different names.
@@ -40,6 +42,16 @@ pub(crate) enum Sight {
 }
 
 impl Bindings {
+    /// Says what each side's clock can have shown during the step that is compared next. Times that
+    /// both took from their clocks in the same step then agree, in this step and in later ones.
+    pub fn clocks_showed(&mut self, reference: Span, candidate: Span) {
+        self.clocks.push([reference, candidate]);
+    }
+
+    pub(crate) fn clocks(&self) -> &Clocks {
+        &self.clocks
+    }
+
     /// Whether both numbers stand for the same object; binds them when that is news.
     pub(crate) fn agree(
         &mut self,

@@ -93,6 +93,7 @@ pub fn compare(
     }
     headers::compare(
         &scope,
+        bindings.clocks(),
         &mut findings,
         &reference.response,
         &candidate.response,

@@ -4,6 +4,7 @@
 
 pub mod accounting;
 pub mod bind;
+pub mod clocks;
 pub mod cluster;
 pub mod compare;
 pub mod coverage;
@@ -22,3 +23,4 @@ pub mod rules;
 pub mod verdict;
 
 mod decimal;
+mod instant;

@@ -1,7 +1,11 @@
 //! Answers as they were recorded.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use parity::{
+    clocks::Span,
     compare::Observation,
     exchange::Request,
     fixture::{Scenario, Step},
@@ -34,6 +38,16 @@ impl Backend for Recorded {
     }
 }
 
+/// What the clock can have shown when the step was recorded. Where the answer was timed, the clock
+/// was not frozen but ran on.
+fn clock(step: &Step) -> Option<Span> {
+    let from: DateTime<Utc> = step.clock.as_deref()?.parse().ok()?;
+    Some(Span {
+        from,
+        to: from + Duration::from_micros(step.latency_us.unwrap_or(0)),
+    })
+}
+
 impl Session for Recorded {
     fn answer<'a>(
         &'a mut self,
@@ -47,7 +61,8 @@ impl Session for Recorded {
                     effects: step.effects.clone(),
                 },
                 cache: Some(step.cache.clone()),
-                latency: None,
+                latency: step.latency_us.map(Duration::from_micros),
+                clock: clock(step),
             })
         })
     }

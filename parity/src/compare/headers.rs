@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Findings, Scope};
 use crate::{
+    clocks::{CLOCK_RULE, Clocks, Origin},
     exchange::{Response, latin1},
     outcome::{Divergence, Kind, Place},
     path::Segment,
@@ -12,6 +13,7 @@ use crate::{
 
 pub(super) fn compare(
     scope: &Scope<'_>,
+    clocks: &Clocks,
     findings: &mut Findings,
     reference: &Response,
     candidate: &Response,
@@ -33,7 +35,7 @@ pub(super) fn compare(
         .map(|(lower, _)| lower.as_str())
         .collect();
     for name in names {
-        compare_field(scope, findings, name, reference, candidate);
+        compare_field(scope, clocks, findings, name, reference, candidate);
     }
     let lower = |names: &[(String, String)]| -> Vec<String> {
         names.iter().map(|(lower, _)| lower.clone()).collect()
@@ -73,6 +75,7 @@ pub(super) fn compare(
 /// Values of one name, in received order.
 fn compare_field(
     scope: &Scope<'_>,
+    clocks: &Clocks,
     findings: &mut Findings,
     name: &str,
     reference: &Response,
@@ -86,7 +89,9 @@ fn compare_field(
             (Some(a), Some(b)) if a == b => {}
             (Some(a), Some(b))
                 if name == "content-length" && both_follow_body(a, b, reference, candidate) => {}
-            (Some(a), Some(b)) => differs(scope, findings, name, &latin1(a), &latin1(b)),
+            (Some(a), Some(b)) => {
+                differs(scope, clocks, findings, name, &latin1(a), &latin1(b));
+            }
             (a, b) => findings.diverged.push(divergence(
                 name,
                 if a.is_some() {
@@ -113,7 +118,14 @@ fn both_follow_body(
     follows(ours, reference) && follows(theirs, candidate)
 }
 
-fn differs(scope: &Scope<'_>, findings: &mut Findings, name: &str, ours: &str, theirs: &str) {
+fn differs(
+    scope: &Scope<'_>,
+    clocks: &Clocks,
+    findings: &mut Findings,
+    name: &str,
+    ours: &str,
+    theirs: &str,
+) {
     let path = [Segment::Key(name)];
     let mut found = divergence(
         name,
@@ -121,12 +133,17 @@ fn differs(scope: &Scope<'_>, findings: &mut Findings, name: &str, ours: &str, t
         Some(shown(name, ours)),
         Some(shown(name, theirs)),
     );
+    if clocks.explain(ours, theirs, Origin::Service) {
+        found.rule = Some(CLOCK_RULE.to_owned());
+        findings.tolerated.push(found);
+        return;
+    }
     let covering = scope
         .rules
         .iter()
         .filter(|rule| rule.covers("header", &path));
     for rule in covering {
-        let Some(allowed) = allows(rule, ours, theirs) else {
+        let Some(allowed) = allows(rule, clocks, ours, theirs) else {
             continue;
         };
         found.rule = Some(rule.id().to_owned());
@@ -145,7 +162,7 @@ fn differs(scope: &Scope<'_>, findings: &mut Findings, name: &str, ours: &str, t
 }
 
 /// Whether a rule lets the values differ like this; `None` when it does not speak about them.
-fn allows(rule: &Rule, ours: &str, theirs: &str) -> Option<bool> {
+fn allows(rule: &Rule, clocks: &Clocks, ours: &str, theirs: &str) -> Option<bool> {
     match rule.equivalence() {
         Equivalence::HeaderSet => Some(sorted(items(ours)) == sorted(items(theirs))),
         Equivalence::Cookie {
@@ -161,15 +178,43 @@ fn allows(rule: &Rule, ours: &str, theirs: &str) -> Option<bool> {
                     .and_then(|rest| rest.strip_prefix('='))
                     .is_some_and(|theirs| {
                         let values = [value(ours), value(theirs)];
-                        ours[values[0].len()..] == theirs[values[1].len()..]
-                            && values
-                                .iter()
-                                .all(|value| format.holds(value) && value.len() == *length)
+                        same_attributes(
+                            clocks,
+                            &ours[values[0].len()..],
+                            &theirs[values[1].len()..],
+                        ) && values
+                            .iter()
+                            .all(|value| format.holds(value) && value.len() == *length)
                     }),
             )
         }
         other => other.allows(ours, theirs),
     }
+}
+
+/// Attributes of a cookie: equal, or else it expires on both sides as long after the own clock as
+/// `Max-Age` says.
+fn same_attributes(clocks: &Clocks, ours: &str, theirs: &str) -> bool {
+    let attribute = |text: &'_ str| -> (String, String) {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        (name.trim().to_ascii_lowercase(), value.to_owned())
+    };
+    let max_age = ours
+        .split(';')
+        .map(attribute)
+        .find(|(name, _)| name == "max-age")
+        .and_then(|(_, value)| value.parse::<i64>().ok());
+    let same = |(ours, theirs): (&str, &str)| {
+        ours == theirs
+            || match (attribute(ours), attribute(theirs), max_age) {
+                ((a, ours), (b, theirs), Some(ahead)) if a == "expires" && a == b => {
+                    clocks.explain_expiry(&ours, &theirs, ahead)
+                }
+                _ => false,
+            }
+    };
+    ours.split(';').count() == theirs.split(';').count()
+        && ours.split(';').zip(theirs.split(';')).all(same)
 }
 
 fn items(value: &str) -> Vec<&str> {

@@ -13,7 +13,7 @@ use crate::{json::Value, outcome::Place, path::Segment, rules::Sort};
 pub(super) type Meaning = u64;
 
 /// The meaning of the value at `path`. Numbers that are bound mean what they are bound to, new ones
-/// mean nothing.
+/// mean nothing; a time that this side's own clock showed means the step in which it did.
 pub(super) fn meaning<'v>(
     walk: &Walk<'_, '_>,
     path: &mut Path<'v>,
@@ -55,6 +55,12 @@ fn add<'v>(
             text.hash(hasher);
         }
         Value::String(text) => {
+            let clocks = walk.bindings.clocks();
+            let origin = walk.origin(path);
+            if let Some(step) = clocks.step_of(side as usize, &text.decoded(), origin) {
+                hasher.write_u8(b'@');
+                return hasher.write_usize(step);
+            }
             hasher.write_u8(b'"');
             text.hash(hasher);
         }

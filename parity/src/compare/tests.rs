@@ -1,3 +1,5 @@
+mod clocks;
+
 use bytes::Bytes;
 
 use super::*;

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     bind::{Bindings, Sight},
+    clocks::{CLOCK_RULE, Origin},
     decimal::Decimal,
     json::{self, Layout, Text, Value},
     outcome::{Divergence, Kind, Place},
@@ -121,7 +122,7 @@ impl<'w, 's> Walk<'w, 's> {
     }
 
     /// Compares two strings as the JSON documents they hold, where a rule speaks about a place
-    /// inside them. Returns whether it did.
+    /// inside them or times inside them come from two clocks. Returns whether it did.
     fn documents(&mut self, path: &Path<'_>, reference: &str, candidate: &str) -> bool {
         let mut inside: Path<'_> = path.clone();
         inside.push(Segment::Embedded);
@@ -129,7 +130,8 @@ impl<'w, 's> Walk<'w, 's> {
             self.scope.rules.iter().any(|rule| {
                 rule.covers(self.root, &inside) || rule.reaches_below(self.root, &inside)
             });
-        if !spoken_about {
+        let holds_times = !self.bindings.clocks().is_empty() && reference.starts_with(['{', '[']);
+        if !spoken_about && !holds_times {
             return false;
         }
         let (Ok(a), Ok(b)) = (
@@ -363,6 +365,17 @@ impl<'w, 's> Walk<'w, 's> {
         let mut found = self.divergence(path, kind);
         found.reference = Some(reference.to_text());
         found.candidate = Some(candidate.to_text());
+        if let (Value::String(ours), Value::String(theirs)) = (reference, candidate)
+            && kind == Kind::Value
+            && self
+                .bindings
+                .clocks()
+                .explain(&ours.decoded(), &theirs.decoded(), self.origin(path))
+        {
+            found.rule = Some(CLOCK_RULE.to_owned());
+            self.findings.tolerated.push(found);
+            return;
+        }
         let rule = self.rule(path, |equivalence| equivalence.allows("", "").is_some());
         let Some(rule) = rule else {
             return self.record(found, None);
@@ -381,6 +394,19 @@ impl<'w, 's> Walk<'w, 's> {
             found.kind = Kind::RuleViolated;
             found.rule = Some(rule.id().to_owned());
             self.findings.diverged.push(found);
+        }
+    }
+
+    /// How the text at this place came to be. Values inside of columns are what the service wrote.
+    pub(super) fn origin(&self, path: &Path<'_>) -> Origin {
+        let depth = match path.first() {
+            Some(Segment::Key("updated")) => 4,
+            _ => 3,
+        };
+        if self.place == Place::Effects && path.len() == depth {
+            Origin::Column
+        } else {
+            Origin::Service
         }
     }
 

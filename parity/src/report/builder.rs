@@ -10,6 +10,7 @@ use super::model::{
 };
 use crate::{
     accounting::Accounting,
+    clocks::{CLOCK_REASON, CLOCK_RULE},
     cluster::{Cluster, Clusters, Sighting, Signature},
     compare::{Comparison, Observation},
     exchange::Request,
@@ -237,6 +238,11 @@ impl<'r> Builder<'r> {
                 reason: rule.entry.reason.clone(),
                 tolerated: self.tolerated.get(rule.id()).copied().unwrap_or(0),
             })
+            .chain(self.tolerated.get(CLOCK_RULE).map(|&tolerated| RuleUse {
+                rule: CLOCK_RULE.to_owned(),
+                reason: CLOCK_REASON.to_owned(),
+                tolerated,
+            }))
             .collect();
         self.report.run.duration_ms = duration_ms;
         self.report

@@ -1,10 +1,10 @@
 //! What a rule lets differ, and what both values must still look like.
 
-use chrono::{DateTime, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     decimal::{Decimal, MAX_DIGITS},
+    instant::Written,
     json::Value,
 };
 
@@ -166,42 +166,13 @@ fn both_decimal(reference: &str, candidate: &str) -> Option<(Decimal, Decimal)> 
     Some((Decimal::parse(reference)?, Decimal::parse(candidate)?))
 }
 
-/// Both are instants, written with the same letters in the same places (digits apart), and not
-/// further apart than the window.
+/// Both are instants in the same notation, and not further apart than the window.
 fn times_are_near(reference: &str, candidate: &str, seconds: u32) -> bool {
-    let notation = |text: &str| -> String {
-        // A fraction may have other digits, but not other precision; an offset must be the same.
-        let offset = text
-            .rfind(['+', '-'])
-            .filter(|at| text[..*at].contains(':'))
-            .unwrap_or(text.len());
-        text.char_indices()
-            .map(|(at, c)| {
-                if c.is_ascii_digit() && at < offset {
-                    '0'
-                } else {
-                    c
-                }
-            })
-            .collect()
-    };
-    let (Some(a), Some(b)) = (instant(reference), instant(candidate)) else {
+    let (Some(a), Some(b)) = (Written::parse(reference), Written::parse(candidate)) else {
         return false;
     };
-    notation(reference) == notation(candidate)
-        && (a - b).abs() <= i64::from(seconds).saturating_mul(1_000_000)
-}
-
-/// Microseconds since 1970; naive times count as UTC.
-fn instant(text: &str) -> Option<i64> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.timestamp_micros())
-        .or_else(|_| DateTime::parse_from_rfc2822(text).map(|time| time.timestamp_micros()))
-        .or_else(|_| {
-            NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
-                .map(|time| time.and_utc().timestamp_micros())
-        })
-        .ok()
+    a.notation == b.notation
+        && (a.micros - b.micros).abs() <= i64::from(seconds).saturating_mul(1_000_000)
 }
 
 #[cfg(test)]

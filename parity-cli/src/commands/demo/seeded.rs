@@ -66,6 +66,7 @@ impl SeededScorer {
                 },
                 cache: None,
                 latency: None,
+                clock: None,
             };
             if fault.strike(&mut answer) {
                 self.struck.lock().push(name);
