@@ -20,7 +20,7 @@ use crate::{
 /// Put load on both backends in turn and compare latencies with the targets.
 ///
 /// Sends the fixtures' single-step requests that were answered with 200. Answers are checked by
-/// status and members. Ends with code 1 when the candidate answers wrongly or misses a target.
+/// status, members and their types. Ends with code 1 when the candidate answers wrongly or misses a target.
 ///
 /// Examples:
 ///   parity-cli load fixtures/passport --candidate http://127.0.0.1:8080 --vus 10 --duration 30

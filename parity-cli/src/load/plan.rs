@@ -1,11 +1,11 @@
 //! Which requests are sent, and what a right answer looks like.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use parity::{
-    coverage,
     exchange::{Request, Response},
     fixture::{FixtureError, Reader},
+    json::{self, Value},
     rules::Rules,
 };
 
@@ -24,12 +24,26 @@ pub struct PlannedRequest {
 }
 
 /// What every answer must have in common with the recorded one. Times and scores may move on while
-/// the load runs; a status or a member that comes or goes is a fault.
+/// the load runs; a status, a member that comes or goes, or a value of another type is a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     status: u16,
     /// Members of the JSON body; absent when the body is no JSON.
-    fields: Option<BTreeSet<String>>,
+    members: Option<Members>,
+}
+
+/// What stands at the root of a JSON body, by name. What stands further down may depend on what the
+/// load itself wrote.
+type Members = BTreeMap<String, Type>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Type {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
 }
 
 /// Why there is nothing to send.
@@ -88,7 +102,7 @@ impl Check {
     fn of(recorded: &Response) -> Self {
         Self {
             status: recorded.status,
-            fields: top_fields(recorded),
+            members: members(recorded),
         }
     }
 
@@ -100,31 +114,58 @@ impl Check {
                 answer.status, self.status
             ));
         }
-        let fields = top_fields(answer);
-        if fields == self.fields {
-            return None;
-        }
-        let (Some(wanted), Some(found)) = (&self.fields, &fields) else {
-            return Some("the body is JSON on one side only".into());
+        let found = members(answer);
+        let (wanted, found) = match (&self.members, &found) {
+            (None, None) => return None,
+            (Some(wanted), Some(found)) => (wanted, found),
+            _ => return Some("the body is JSON on one side only".into()),
         };
-        let missing: Vec<&str> = wanted.difference(found).map(String::as_str).collect();
-        let extra: Vec<&str> = found.difference(wanted).map(String::as_str).collect();
-        Some(format!(
-            "members missing: [{}], extra: [{}]",
-            missing.join(", "),
-            extra.join(", ")
-        ))
+        let missing = names(wanted, |name| !found.contains_key(name));
+        let extra = names(found, |name| !wanted.contains_key(name));
+        if !missing.is_empty() || !extra.is_empty() {
+            return Some(format!("members missing: [{missing}], extra: [{extra}]"));
+        }
+        let other = names(wanted, |name| !wanted[name].may_become(found[name]));
+        (!other.is_empty()).then(|| format!("members of another type: [{other}]"))
     }
 }
 
-/// Members of the body's root: those further down may depend on what the load itself wrote.
-fn top_fields(response: &Response) -> Option<BTreeSet<String>> {
-    coverage::fields(&response.body).map(|fields| {
-        fields
-            .into_iter()
-            .filter(|path| path.matches('.').count() <= 1)
-            .collect()
+impl Type {
+    fn of(value: &Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Bool,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::String,
+            Value::Array(_) => Self::Array,
+            Value::Object(_) => Self::Object,
+        }
+    }
+
+    /// What is absent now may be there later, and the other way round.
+    fn may_become(self, other: Self) -> bool {
+        self == other || self == Self::Null || other == Self::Null
+    }
+}
+
+fn members(response: &Response) -> Option<Members> {
+    let body = json::parse(&response.body).ok()?;
+    Some(match &body {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.decoded().into_owned(), Type::of(value)))
+            .collect(),
+        other => BTreeMap::from([("$".to_owned(), Type::of(other))]),
     })
+}
+
+fn names(members: &Members, which: impl Fn(&str) -> bool) -> String {
+    let names: Vec<&str> = members
+        .keys()
+        .map(String::as_str)
+        .filter(|name| which(name))
+        .collect();
+    names.join(", ")
 }
 
 #[cfg(test)]
@@ -143,15 +184,16 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_checked_by_status_and_members() {
+    fn an_answer_is_checked_by_status_members_and_their_types() {
         let check = Check::of(&response(200, r#"{"score": "1", "at": "now"}"#));
         assert_eq!(
-            check.fault(&response(200, r#"{"score": "2", "at": "later"}"#)),
+            check.fault(&response(200, r#"{"score": "2", "at": null}"#)),
             None
         );
         for (status, body) in [
             (500, r#"{"score": "1", "at": "now"}"#),
             (200, r#"{"score": "1"}"#),
+            (200, r#"{"score": 1, "at": "now"}"#),
             (200, "oops"),
             (200, ""),
         ] {
