@@ -9,12 +9,13 @@ use std::{fmt, time::Duration};
 
 use futures::future::BoxFuture;
 use parity::{
+    clocks::Span,
     compare::Observation,
     exchange::Request,
     fixture::{Cache, Scenario, Step},
 };
 
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, SeedRows};
 
 pub use embedded::Embedded;
 pub use http::HttpClient;
@@ -34,6 +35,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
         &'a self,
         scenario: &'a Scenario,
     ) -> BoxFuture<'a, Result<Box<dyn Session + 'a>, BackendError>>;
+
+    /// The rows every scenario starts from; none where there is no database to read them from.
+    fn seed_rows(&self) -> BoxFuture<'_, Result<Option<SeedRows>, DatabaseError>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// Stops and cleans up whatever was started.
     fn close(&self) -> BoxFuture<'_, ()>;
@@ -61,8 +67,10 @@ pub struct Answer {
     pub observation: Observation,
     /// Cache entries the request set; absent where they cannot be seen.
     pub cache: Option<Cache>,
-    /// From the first byte sent to the last received; absent for a recording.
+    /// From the first byte sent to the last received; absent where nobody measured.
     pub latency: Option<Duration>,
+    /// What the clock of this side can have shown meanwhile; absent where nobody knows.
+    pub clock: Option<Span>,
 }
 
 /// Why a side has no answer.

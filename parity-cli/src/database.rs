@@ -6,11 +6,13 @@ mod clones;
 mod fresh;
 mod marked;
 mod restore;
+mod rows;
 mod seed;
 
 pub use capture::RowCapture;
 pub use fresh::{FreshDatabase, FreshDatabases};
 pub use marked::{TEST_DATABASE_MARK, TestDatabase};
+pub use rows::{RowId, SeedRows};
 pub use seed::Seed;
 
 /// Why a database cannot be prepared, reset or read.

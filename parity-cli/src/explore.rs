@@ -20,7 +20,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _}
 
 use crate::{
     replay::{Replay, ReplayError},
-    reproduce::{Reproduction, Same, shrink, signatures},
+    reproduce::{Budget, Reproduction, Same, shrink, signatures},
 };
 
 pub use description::{Description, DescriptionError, Operation};
@@ -35,8 +35,8 @@ pub struct Limits {
     pub time: Duration,
     /// Kinds of divergence after which it stops.
     pub most_found: usize,
-    /// Smaller scenarios that may be played for each divergence found.
-    pub minimize_budget: u32,
+    /// What may be played to shrink each divergence found.
+    pub budget: Budget,
 }
 
 /// What came of it.
@@ -148,12 +148,14 @@ pub async fn explore(
         let played = replay.play(scenario.clone()).await?;
         explored.played += 1;
         for signature in signatures(&replay.rules, &played) {
+            if explored.found.len() >= limits.most_found {
+                break;
+            }
             if !known.insert(signature.clone()) {
                 continue;
             }
             let same = Same::Signature(signature);
-            let reproduction =
-                shrink(replay, scenario.clone(), same, limits.minimize_budget).await?;
+            let reproduction = shrink(replay, scenario.clone(), same, limits.budget).await?;
             // What else the small scenario shows has the same cause.
             known.extend(signatures(&replay.rules, &reproduction.played));
             found(&reproduction);

@@ -13,7 +13,10 @@ use parity::{
     fixture::{Scenario, Step},
 };
 
-use crate::backend::{Answer, Backend, BackendError, Session};
+use crate::{
+    backend::{Answer, Backend, BackendError, Session},
+    database::{DatabaseError, SeedRows},
+};
 
 pub use catalogue::FAULTS;
 pub use change::Change;
@@ -57,6 +60,7 @@ impl Fault {
             },
             cache: Some(step.cache.clone()),
             latency: None,
+            clock: None,
         })
     }
 
@@ -103,6 +107,10 @@ impl Backend for FaultyCandidate {
                 fault: self.fault,
             }) as Box<dyn Session>)
         })
+    }
+
+    fn seed_rows(&self) -> BoxFuture<'_, Result<Option<SeedRows>, DatabaseError>> {
+        self.inner.seed_rows()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -1,6 +1,7 @@
 //! From a scenario that diverges to a small one that a person can look at: shrunk, written as a
 //! fixture, as `curl` commands, and as a Rust test.
 
+mod seed;
 mod write;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
@@ -22,6 +23,9 @@ use crate::{
     sides::open_embedded,
 };
 
+use seed::shrink_seed;
+
+pub use seed::SmallSeed;
 pub use write::{WriteError, Written, curl, write};
 
 /// What counts as the same divergence while a scenario shrinks.
@@ -39,7 +43,19 @@ pub enum Same {
 pub struct Reproduction {
     pub same: Same,
     pub minimized: Minimized,
+    /// Absent where the whole seed was kept.
+    pub seed: Option<SmallSeed>,
+    /// On the whole seed.
     pub played: Played,
+}
+
+/// How many smaller cases may be played.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Smaller scenarios.
+    pub scenarios: u32,
+    /// Smaller seeds, once the scenario is small; with none the seed is kept whole.
+    pub seeds: u32,
 }
 
 /// What to look for in a played scenario: its first divergence.
@@ -68,7 +84,7 @@ pub fn signatures(rules: &Rules, played: &Played) -> BTreeSet<Signature> {
         .collect()
 }
 
-/// Shrinks a scenario that shows `same`, playing at most `budget` smaller ones.
+/// Shrinks a scenario that shows `same`, and then the seed it starts from.
 ///
 /// # Errors
 /// A database fails.
@@ -76,23 +92,26 @@ pub async fn shrink(
     replay: &Replay,
     scenario: Scenario,
     same: Same,
-    budget: u32,
+    budget: Budget,
 ) -> Result<Reproduction, ReplayError> {
-    let minimized = minimize(scenario, budget, async |smaller: &Scenario| {
+    let minimized = minimize(scenario, budget.scenarios, async |smaller: &Scenario| {
         let played = replay.play(smaller.clone()).await?;
         Ok::<bool, ReplayError>(same.shows_in(&replay.rules, &played))
     })
     .await?;
+    let seed = shrink_seed(replay, &minimized.scenario, &same, budget.seeds).await?;
     let played = replay.play(minimized.scenario.clone()).await?;
     Ok(Reproduction {
         same,
         minimized,
+        seed,
         played,
     })
 }
 
 impl Same {
-    fn shows_in(&self, rules: &Rules, played: &Played) -> bool {
+    /// Whether it shows in any step.
+    pub fn shows_in(&self, rules: &Rules, played: &Played) -> bool {
         played.steps.iter().any(|step| {
             let diverged = diverged(&step.result);
             match self {

@@ -28,6 +28,49 @@ fn help_documents_every_exit_code() {
 }
 
 #[test]
+fn help_of_every_subcommand_shows_how_it_is_called() {
+    let help = |arguments: &[&str]| {
+        let output = parity_cli(&[arguments, &["--help"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let all = help(&[]);
+    let (_, commands) = all.split_once("Commands:").expect("a list of commands");
+    let names: Vec<&str> = commands
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        // What continues a description stands further in.
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter_map(|line| line.split(' ').next())
+        .filter(|&name| !name.is_empty() && name != "help")
+        .collect();
+    assert_eq!(names.len(), 13, "{names:?}");
+    for name in names {
+        let text = help(&[name]);
+        assert!(
+            text.contains(&format!("parity-cli {name}")),
+            "{name}: {text}"
+        );
+        assert!(text.contains("Example"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn what_is_not_read_by_a_person_has_no_colours() {
+    let broken = parity_cli(&["replay", "/nowhere"]);
+    assert_eq!(broken.status.code(), Some(64));
+    let error = String::from_utf8_lossy(&broken.stderr);
+    assert!(error.starts_with("error: "), "{error}");
+    // It says what to do.
+    assert!(error.contains("parity-cli import"), "{error}");
+    let help = parity_cli(&["replay", "--help"]);
+    for text in [&broken.stderr, &broken.stdout, &help.stdout] {
+        assert!(!text.contains(&0x1b), "{}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
 fn completions_name_the_subcommands() {
     let output = parity_cli(&["completions", "bash"]);
     assert_eq!(output.status.code(), Some(0));

@@ -12,7 +12,7 @@ use parity_cli::{
     explore::{Description, Generator, Limits, explore},
     faulty::{FAULTS, Fault, FaultyCandidate},
     replay::{BindingScope, Played, Replay, StepResult},
-    reproduce::{Same, first_divergence, seed_of, shrink},
+    reproduce::{Budget, Same, first_divergence, seed_of, shrink},
     sides::open_embedded,
 };
 use scorer::message::Mode;
@@ -152,7 +152,13 @@ async fn minimise_brings_a_fault_in_a_long_session_to_at_most_three_steps() {
             failures.push(format!("{}: not found in {}", fault.name, session.name));
             continue;
         };
-        let reproduction = shrink(&replay, session, same, 60).await.expect("shrunk");
+        let budget = Budget {
+            scenarios: 60,
+            seeds: 0,
+        };
+        let reproduction = shrink(&replay, session, same, budget)
+            .await
+            .expect("shrunk");
         let steps = &reproduction.minimized.scenario.steps;
         if steps.len() > 3 {
             failures.push(format!("{}: {} steps are left", fault.name, steps.len()));
@@ -185,7 +191,10 @@ async fn explore_finds_faults_that_no_fixture_was_made_for() {
         count: 500,
         time: Duration::from_secs(120),
         most_found: 1,
-        minimize_budget: 15,
+        budget: Budget {
+            scenarios: 15,
+            seeds: 0,
+        },
     };
     for name in [
         "header-nosniff-missing",

@@ -10,7 +10,7 @@ mod parts;
 
 use crate::fixture::Scenario;
 
-use ddmin::ddmin;
+pub use ddmin::ddmin;
 use parts::{body_paths, with_body_children, with_headers, with_query, without_preparation};
 
 /// What came of it.

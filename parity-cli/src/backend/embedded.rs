@@ -7,6 +7,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use parity::{
+    clocks::Span,
     compare::Observation,
     exchange::{Headers, Request, Response},
     fixture::{Cache, CacheEntry, Scenario, Step},
@@ -22,7 +23,7 @@ use scorer::{
 };
 
 use super::{Answer, Backend, BackendError, Session};
-use crate::database::{DatabaseError, FreshDatabase, FreshDatabases, Seed};
+use crate::database::{DatabaseError, FreshDatabase, FreshDatabases, Seed, SeedRows};
 
 /// The embedded scorer.
 #[derive(Debug)]
@@ -90,6 +91,10 @@ impl Backend for Embedded {
                 service,
             }) as Box<dyn Session>)
         })
+    }
+
+    fn seed_rows(&self) -> BoxFuture<'_, Result<Option<SeedRows>, DatabaseError>> {
+        Box::pin(async { self.databases.take().await?.seed_rows().await.map(Some) })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -189,6 +194,7 @@ impl Session for EmbeddedSession {
                 },
                 cache: Some(entries(cache)),
                 latency: Some(latency),
+                clock: Some(Span::at(self.clock.now())),
             })
         })
     }

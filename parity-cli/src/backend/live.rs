@@ -1,9 +1,11 @@
 //! A running service over HTTP, with its test database where that is given.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use futures::future::BoxFuture;
 use parity::{
+    clocks::Span,
     compare::Observation,
     exchange::Request,
     fixture::{Scenario, Step},
@@ -11,7 +13,7 @@ use parity::{
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{Answer, Backend, BackendError, HttpClient, Session};
-use crate::database::{DatabaseError, RowCapture, TestDatabase};
+use crate::database::{DatabaseError, RowCapture, SeedRows, TestDatabase};
 
 /// A live backend.
 #[derive(Debug)]
@@ -19,14 +21,17 @@ pub struct Live {
     client: HttpClient,
     /// Held by the scenario that plays on it.
     database: Option<Mutex<TestDatabase>>,
+    /// How far its clock may be from the one of this machine.
+    clock_skew: Duration,
 }
 
 impl Live {
     /// Without a database nothing is reset between scenarios, and rows are not compared.
-    pub fn new(client: HttpClient, database: Option<TestDatabase>) -> Self {
+    pub fn new(client: HttpClient, database: Option<TestDatabase>, clock_skew: Duration) -> Self {
         Self {
             client,
             database: database.map(Mutex::new),
+            clock_skew,
         }
     }
 }
@@ -63,8 +68,20 @@ impl Backend for Live {
             };
             Ok(Box::new(LiveSession {
                 client: &self.client,
+                clock_skew: self.clock_skew,
                 rows,
             }) as Box<dyn Session>)
+        })
+    }
+
+    fn seed_rows(&self) -> BoxFuture<'_, Result<Option<SeedRows>, DatabaseError>> {
+        Box::pin(async {
+            let Some(database) = &self.database else {
+                return Ok(None);
+            };
+            let database = database.lock().await;
+            database.reset().await?;
+            database.seed_rows().await.map(Some)
         })
     }
 
@@ -79,6 +96,7 @@ impl Backend for Live {
 
 struct LiveSession<'b> {
     client: &'b HttpClient,
+    clock_skew: Duration,
     rows: Option<(MutexGuard<'b, TestDatabase>, RowCapture)>,
 }
 
@@ -89,6 +107,7 @@ impl Session for LiveSession<'_> {
         request: &'a Request,
     ) -> BoxFuture<'a, Result<Answer, BackendError>> {
         Box::pin(async {
+            let began = Utc::now();
             if step.redis_flush_before {
                 return Err(BackendError::CannotAsk(
                     "the step needs an empty cache, which a live backend is not given".to_owned(),
@@ -116,6 +135,10 @@ impl Session for LiveSession<'_> {
             let started = Instant::now();
             let response = self.client.send(request).await?;
             let latency = started.elapsed();
+            let clock = Span {
+                from: began - self.clock_skew,
+                to: Utc::now() + self.clock_skew,
+            };
             let effects = match &mut self.rows {
                 Some((_, capture)) => Some(capture.take().await?),
                 None => None,
@@ -124,6 +147,7 @@ impl Session for LiveSession<'_> {
                 observation: Observation { response, effects },
                 cache: None,
                 latency: Some(latency),
+                clock: Some(clock),
             })
         })
     }

@@ -3,13 +3,16 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
-use parity::fixture::{Corpus, Reader};
+use parity::{
+    cluster::Signature,
+    fixture::{Corpus, Reader},
+};
 
 use crate::{
     exit::{Exit, Failure},
     explore::{Description, Generator, Limits, explore},
     replay::{BindingScope, Replay},
-    reproduce::{Same, write},
+    reproduce::{Budget, Reproduction, Same, write},
     sides::{RulesFile, Sides},
     terminal::Terminal,
 };
@@ -57,6 +60,9 @@ pub struct Arguments {
     /// Smaller scenarios that may be played for each divergence.
     #[arg(long, value_name = "N", default_value_t = 100)]
     budget: u32,
+    /// Smaller seeds that may be played for each divergence.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    seed_budget: u32,
     /// Where to write what diverges, one directory each; made when it does not exist.
     #[arg(long, value_name = "DIRECTORY")]
     out: Option<PathBuf>,
@@ -89,10 +95,13 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
         count: arguments.count,
         time: Duration::from_secs(arguments.time),
         most_found: arguments.most,
-        minimize_budget: arguments.budget,
+        budget: Budget {
+            scenarios: arguments.budget,
+            seeds: arguments.seed_budget,
+        },
     };
     let explored = explore(&replay, &mut generator, limits, |found| {
-        if let Same::Signature(signature) = &found.same {
+        if let Some(signature) = signature(found) {
             terminal.note(&format!(
                 "{:?} {} {:?} on {}",
                 signature.place, signature.path, signature.kind, signature.route
@@ -104,6 +113,7 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
     replay.reference.close().await;
     replay.candidate.close().await;
     let explored = explored?;
+    let mut directories = Vec::new();
     if let Some(out) = &arguments.out {
         let rules = arguments.rules.text(&arguments.fixtures)?;
         let redactor = super::replay::redactor(&reader);
@@ -111,19 +121,38 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
             let directory = out.join(format!("{number:03}"));
             let name = format!("explored/seed-{}-{number:03}", arguments.seed);
             write(&directory, &name, found, &corpus, &rules, &redactor).map_err(Failure::usage)?;
+            directories.push(directory);
         }
     }
-    terminal.result(&format!(
-        "{} scenarios made up with seed {}, {} kinds of divergence found",
-        explored.played,
-        arguments.seed,
-        explored.found.len(),
-    ));
+    terminal.result(&if terminal.json {
+        let signatures: Vec<_> = explored.found.iter().map(signature).collect();
+        serde_json::json!({
+            "played": explored.played,
+            "seed": arguments.seed,
+            "found": signatures,
+            "directories": directories,
+        })
+        .to_string()
+    } else {
+        format!(
+            "{} scenarios made up with seed {}, {} kinds of divergence found",
+            explored.played,
+            arguments.seed,
+            explored.found.len(),
+        )
+    });
     Ok(if explored.found.is_empty() {
         Exit::Parity
     } else {
         Exit::Diverged
     })
+}
+
+fn signature(found: &Reproduction) -> Option<&Signature> {
+    match &found.same {
+        Same::Signature(signature) => Some(signature),
+        Same::Divergences(_) => None,
+    }
 }
 
 fn describe(arguments: &Arguments) -> Result<Description, Failure> {

@@ -66,7 +66,12 @@ impl Table {
 
     /// Quoted, for use in SQL.
     pub(super) fn quoted(&self) -> String {
-        format!("{}.{}", identifier(&self.schema), identifier(&self.name))
+        quoted(&self.schema, &self.name)
+    }
+
+    /// Names of all columns, as they stand in the table.
+    pub(super) fn column_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
     }
 
     /// Columns of the primary key.
@@ -251,6 +256,11 @@ impl RowCapture {
 /// A name quoted for SQL.
 pub(super) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A name with its schema, quoted for SQL.
+pub(super) fn quoted(schema: &str, name: &str) -> String {
+    format!("{}.{}", identifier(schema), identifier(name))
 }
 
 /// A text quoted for SQL.

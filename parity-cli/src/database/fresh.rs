@@ -11,7 +11,7 @@ use sqlx::{
 };
 
 use super::{
-    DatabaseError, RowCapture, Seed, apply,
+    DatabaseError, RowCapture, Seed, SeedRows, apply,
     capture::{self, Table},
     clones::Clones,
     restore,
@@ -119,6 +119,14 @@ impl FreshDatabase {
     /// What the database answered.
     pub async fn prepare(&mut self, sql: &str) -> Result<(), sqlx::Error> {
         run_for_scenario(&self.pool, sql).await
+    }
+
+    /// The rows it starts from; nothing may have changed yet.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn seed_rows(&self) -> Result<SeedRows, DatabaseError> {
+        SeedRows::read(&mut *acquire(&self.pool).await?, &self.tables).await
     }
 
     /// Writes rows of the reference as they are, so that what follows finds them.

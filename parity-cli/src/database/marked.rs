@@ -6,7 +6,7 @@ use sqlx::{
 };
 
 use super::{
-    DatabaseError, RowCapture, Seed,
+    DatabaseError, RowCapture, Seed, SeedRows,
     capture::{self, SCHEMA, Table, identifier},
     restore::{self, PRISTINE},
 };
@@ -91,6 +91,19 @@ impl TestDatabase {
             .map_err(DatabaseError::query("connecting to the test database"))?;
         restore::run(&mut connection).await?;
         Ok(RowCapture::new(self.pool.clone(), &self.tables))
+    }
+
+    /// The rows it is reset to; it has to be reset.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn seed_rows(&self) -> Result<SeedRows, DatabaseError> {
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(DatabaseError::query("connecting to the test database"))?;
+        SeedRows::read(&mut connection, &self.tables).await
     }
 
     /// Runs SQL that belongs to a scenario.

@@ -34,7 +34,7 @@ pub enum WriteError {
     },
 }
 
-/// Writes the fixture (with the reference's answers, the seed of `origin` and the rules beside it),
+/// Writes the fixture (with the reference's answers, what is left of the seed, and the rules beside),
 /// `curl.sh` and `reproduction.rs` below `directory`.
 ///
 /// # Errors
@@ -49,7 +49,10 @@ pub fn write(
 ) -> Result<Written, WriteError> {
     let corpus = Corpus {
         settings: origin.settings.clone(),
-        seed: origin.seed.clone(),
+        seed: match &reproduction.seed {
+            Some(small) => Some(small.sql.clone()),
+            None => origin.seed.clone(),
+        },
         groups: vec![Group {
             name: "reproduction".into(),
             scenarios: vec![answered(name, reproduction)],

@@ -1,8 +1,12 @@
 //! The minimising delta debugging algorithm, on positions.
 
 /// Looks for a small subset of `0..count` for which `fails` says yes. The whole set is known to.
-/// No single element of the result can be left out, unless `fails` stopped answering yes.
-pub(super) async fn ddmin<E>(
+/// No single element of the last subset that did can be left out, unless `fails` stopped answering
+/// yes.
+///
+/// # Errors
+/// What `fails` fails with.
+pub async fn ddmin<E>(
     count: usize,
     mut fails: impl AsyncFnMut(&[usize]) -> Result<bool, E>,
 ) -> Result<(), E> {

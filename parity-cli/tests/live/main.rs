@@ -1,0 +1,35 @@
+//! The commands through the real binary, between two scorers that serve HTTP and write, each into a
+//! PostgreSQL database of its own.
+
+mod explore;
+mod minimize;
+mod replay;
+mod scorers;
+
+use std::path::PathBuf;
+
+fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/passport")
+}
+
+/// What the binary said and how it ended.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs the binary while this process goes on serving.
+async fn parity_cli<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ended {
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_parity-cli"))
+        .args(arguments)
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("the binary runs");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
