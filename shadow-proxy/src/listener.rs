@@ -56,6 +56,7 @@ pub async fn run(
     let server = Arc::new(server(&limits));
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.connections));
+    let limits = Arc::new(limits);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -72,7 +73,7 @@ pub async fn run(
             address,
             switched: Arc::default(),
         };
-        let (head_limit, header_count) = (limits.head.bytes(), limits.header_count);
+        let limits = Arc::clone(&limits);
         let (server, service) = (Arc::clone(&server), Arc::clone(&service));
         let watcher = graceful.watcher();
         lanes.next().spawn(async move {
@@ -82,8 +83,7 @@ pub async fn run(
             };
             let io = TokioIo::new(TargetKeeping::new(
                 stream,
-                head_limit,
-                header_count,
+                &limits,
                 Arc::clone(&client.switched),
             ));
             let service = service_fn(move |request| {

@@ -18,6 +18,9 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::body::IdleTimer;
+use crate::config::Limits;
+
 /// Path prefix of an encoded target. A client's own target with this prefix is encoded as well.
 const PREFIX: &str = "/.raw-target/";
 
@@ -284,24 +287,30 @@ pub struct TargetKeeping<T> {
     buffer: Box<[u8]>,
     switched: Arc<AtomicBool>,
     ended: bool,
+    /// Runs while a head is held back, of which hyper knows nothing yet.
+    patience: IdleTimer,
+    /// Nothing has come yet.
+    fresh: bool,
 }
 
 impl<T> TargetKeeping<T> {
     /// `switched` is set by whoever switches the connection to another protocol.
-    pub fn new(
-        inner: T,
-        head_limit: usize,
-        header_count: usize,
-        switched: Arc<AtomicBool>,
-    ) -> Self {
+    pub fn new(inner: T, limits: &Limits, switched: Arc<AtomicBool>) -> Self {
         Self {
             inner,
-            follower: Follower::new(head_limit, header_count),
+            follower: Follower::new(limits.head.bytes(), limits.header_count),
             ready: BytesMut::new(),
             buffer: vec![0; 16 * 1024].into_boxed_slice(),
             switched,
             ended: false,
+            patience: IdleTimer::new(limits.head_timeout.0),
+            fresh: true,
         }
+    }
+
+    /// Whether the client owes the rest of a head, or its first byte.
+    fn is_owed_a_head(&self) -> bool {
+        self.follower.position == Position::Head && (self.fresh || !self.follower.head.is_empty())
     }
 }
 
@@ -326,12 +335,23 @@ impl<T: AsyncRead + Unpin> AsyncRead for TargetKeeping<T> {
                 return Pin::new(&mut this.inner).poll_read(cx, out);
             }
             let mut buffer = ReadBuf::new(&mut this.buffer);
-            ready!(Pin::new(&mut this.inner).poll_read(cx, &mut buffer))?;
+            let Poll::Ready(read) = Pin::new(&mut this.inner).poll_read(cx, &mut buffer) else {
+                if this.is_owed_a_head() {
+                    ready!(this.patience.poll_silence(cx));
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+                return Poll::Pending;
+            };
+            read?;
+            this.fresh = false;
             if buffer.filled().is_empty() {
                 this.ended = true;
                 this.follower.give_up(&mut this.ready);
             } else {
                 this.follower.follow(buffer.filled(), &mut this.ready);
+                if this.follower.head.is_empty() {
+                    this.patience.reset();
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Several replicas with one sink: their findings are one, whatever happens to a replica or to the
 //! database.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{collections::HashSet, path::Path};
 
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -117,13 +117,13 @@ async fn a_replica_killed_on_the_way_costs_nothing_that_was_acknowledged_and_not
     let database = Database::new("killed").await;
     let relay = Relay::to(&database).await;
     scene.migrate(&relay.url);
-    let one = Arc::new(scene.start("one", "", &relay.url));
+    let one = scene.start("one", "", &relay.url);
     let two = scene.start("two", "", &relay.url);
     for n in 0..20 {
         one.send(&target(&format!("one-{n}"))).await;
         two.send(&target(&format!("two-{n}"))).await;
     }
-    for replica in [&*one, &two] {
+    for replica in [&one, &two] {
         let verdicts = replica
             .until("/api/verdicts", |told| counted(told) == (40, 40, 40))
             .await;
@@ -146,10 +146,10 @@ async fn a_replica_killed_on_the_way_costs_nothing_that_was_acknowledged_and_not
     }
 
     // Killed while requests are on their way through it.
-    let busy = Arc::clone(&one);
+    let address = one.address;
     let sending = tokio::spawn(async move {
         for n in 20..2000 {
-            let Ok(mut stream) = tokio::net::TcpStream::connect(busy.address).await else {
+            let Ok(mut stream) = tokio::net::TcpStream::connect(address).await else {
                 return;
             };
             let request = format!(
@@ -165,8 +165,7 @@ async fn a_replica_killed_on_the_way_costs_nothing_that_was_acknowledged_and_not
             status["sink"]["written"].as_u64() > Some(30)
         })
         .await;
-    let process = one.pid();
-    kill_now(process);
+    one.signal("-9");
     sending.await.unwrap();
     drop(one);
     let acknowledged = before["sink"]["written"].as_u64().unwrap();
@@ -206,13 +205,6 @@ async fn a_replica_killed_on_the_way_costs_nothing_that_was_acknowledged_and_not
     assert_eq!(different.len(), kept.len(), "none was written twice");
     let runs: HashSet<&String> = kept.iter().map(|(run, _)| run).collect();
     assert_eq!(runs.len(), 3);
-}
-
-fn kill_now(process: u32) {
-    let killed = std::process::Command::new("kill")
-        .args(["-9", &process.to_string()])
-        .status();
-    assert!(killed.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

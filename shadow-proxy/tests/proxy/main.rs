@@ -6,10 +6,13 @@
 )]
 
 mod admin;
+mod command;
 mod corpus;
 mod faults;
 mod fleet;
 mod forward;
+mod http2;
+mod limits;
 mod memory;
 mod recording;
 mod replica;

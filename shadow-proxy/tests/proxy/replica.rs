@@ -24,6 +24,7 @@ use crate::support::{PATIENCE, get, raw_text};
 #[derive(Debug)]
 pub(crate) struct Replica {
     process: Child,
+    log: mpsc::Receiver<String>,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -41,15 +42,21 @@ fn program(directory: &Path, name: &str, config: &str, database: &str) -> Comman
     command
 }
 
-/// Waits for the log line that says where a proxy serves users and operators.
-fn serving(log: ChildStderr) -> (SocketAddr, SocketAddr) {
+/// Lines of a log as they come.
+fn lines_of(log: ChildStderr) -> mpsc::Receiver<String> {
     let (said, lines) = mpsc::channel();
     // Reads on to the end, so that the process never waits for a reader.
     std::thread::spawn(move || {
         for line in BufReader::new(log).lines().map_while(Result::ok) {
+            // Nobody may listen any more.
             let _ = said.send(line);
         }
     });
+    lines
+}
+
+/// Waits for the log line that says where a proxy serves users and operators.
+fn serving(lines: &mpsc::Receiver<String>) -> (SocketAddr, SocketAddr) {
     let mut log = String::new();
     loop {
         let line = lines
@@ -77,9 +84,11 @@ impl Replica {
     pub(crate) fn start(directory: &Path, name: &str, config: &str, database: &str) -> Self {
         let mut command = program(directory, name, config, database);
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
-        let (address, admin) = serving(process.stderr.take().unwrap());
+        let log = lines_of(process.stderr.take().unwrap());
+        let (address, admin) = serving(&log);
         Self {
             process,
+            log,
             address,
             admin,
         }
@@ -123,8 +132,21 @@ impl Replica {
         }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.id()
+    /// Sends a signal: `-HUP`, `-9`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let process = self.process.id().to_string();
+        let sent = Command::new("kill").args([signal, &process]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for a line of the log.
+    pub(crate) fn has_logged(&self, text: &str) {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE);
+            if line.expect("it should have said so").contains(text) {
+                return;
+            }
+        }
     }
 
     /// The most memory that was resident so far, in bytes.
