@@ -16,6 +16,7 @@ use std::{
 use futures::{StreamExt as _, stream};
 use parity::{
     bind::Bindings,
+    clocks::Span,
     compare::{Comparison, Context, Observation, compare},
     exchange::Request,
     fixture::{FixtureError, Scenario, Step},
@@ -83,6 +84,8 @@ pub struct Compared {
     pub comparison: Comparison,
     /// Reference, candidate.
     pub latency: [Option<Duration>; 2],
+    /// What the reference's clock can have shown.
+    pub clock: Option<Span>,
 }
 
 /// Why a replay was broken off.
@@ -238,6 +241,7 @@ impl Replay {
         Compared {
             request: step.request.clone(),
             latency: [reference.latency, candidate.latency],
+            clock: reference.clock,
             reference: reference.observation,
             candidate: candidate.observation,
             comparison,

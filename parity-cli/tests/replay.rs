@@ -4,8 +4,13 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use parity::{fixture::Corpus, redact::Redactor, report::Report};
@@ -156,6 +161,104 @@ fn recorded_answers_served_over_http_are_at_parity_with_themselves() {
     assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
 }
 
+fn parity_cli(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_parity-cli"))
+        .args(arguments)
+        .output()
+        .expect("the binary runs")
+}
+
+#[test]
+fn a_report_is_written_for_each_of_its_readers_and_two_are_told_apart() {
+    let fixtures = small_fixtures(|_| {});
+    let stub = RunningStub::of(fixtures.path());
+    let wrong = small_fixtures(|corpus| {
+        corpus.groups[0].scenarios[0].steps[0].response.status = 418;
+    });
+    let out = tempfile::tempdir().unwrap();
+    let [clean, diverged] = [("clean", fixtures.path()), ("diverged", wrong.path())].map(|run| {
+        let (name, fixtures) = run;
+        let directory = out.path().join(name).display().to_string();
+        let arguments = ["--candidate", &stub.1, "--jobs", "1", "--quiet"];
+        replay(
+            fixtures,
+            &[&arguments[..], &["--report-dir", &directory]].concat(),
+        );
+        format!("{directory}/report.json")
+    });
+    for (format, shown) in [
+        ("html", "<!DOCTYPE html>"),
+        ("junit", "<testsuite "),
+        ("markdown", "check-bans"),
+        ("text", "diverged: check-bans"),
+        ("json", "\"parity-report\""),
+    ] {
+        let output = parity_cli(&["report", format, &diverged]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+        assert!(text.contains(shown) && text.contains("418"), "{format}");
+    }
+    let worse = parity_cli(&["report", "diff", &clean, &diverged]);
+    assert_eq!(worse.status.code(), Some(1), "{}", errors(&worse));
+    assert!(String::from_utf8_lossy(&worse.stdout).contains("### New: 1"));
+    let better = parity_cli(&["report", "diff", &diverged, &clean]);
+    assert_eq!(better.status.code(), Some(0), "{}", errors(&better));
+    assert!(String::from_utf8_lossy(&better.stdout).contains("### Fixed: 1"));
+}
+
+#[test]
+fn the_doctor_passes_equal_sides_and_fails_sides_that_are_set_up_differently() {
+    let fixtures = small_fixtures(|_| {});
+    let stub = RunningStub::of(fixtures.path());
+    let path = fixtures.path().display().to_string();
+    let well = parity_cli(&["doctor", &path, "--candidate", &stub.1]);
+    let text = String::from_utf8_lossy(&well.stdout);
+    assert_eq!(well.status.code(), Some(0), "{text}{}", errors(&well));
+    assert!(!text.contains("FAILED"), "{text}");
+    let other = small_fixtures(|corpus| {
+        for scenario in &mut corpus.groups[0].scenarios {
+            scenario.steps[0].response.status = 403;
+        }
+    });
+    let path = other.path().display().to_string();
+    let ill = parity_cli(&["doctor", &path, "--candidate", &stub.1]);
+    let text = String::from_utf8_lossy(&ill.stdout);
+    assert_eq!(ill.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("FAILED  both sides look set up alike"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_exported_is_imported_again_and_asks_the_same() {
+    let fixtures = small_fixtures(|_| {});
+    let path = fixtures.path().display().to_string();
+    let out = tempfile::tempdir().unwrap();
+    let [har, again] = ["session.har", "again"].map(|name| out.path().join(name));
+    let [har, again] = [&har, &again].map(|path| path.display().to_string());
+    for arguments in [
+        &["export", &path, "--format", "har", "--out", &har][..],
+        &["import", &har, "--format", "har", "--out", &again],
+    ] {
+        let output = parity_cli(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    }
+    let requests = |directory: &str| -> Vec<_> {
+        let corpus = Corpus::read(Path::new(directory)).expect("fixtures");
+        let steps = corpus.scenarios().flat_map(|scenario| &scenario.steps);
+        steps
+            .map(|step| (step.request.clone(), step.response.body.clone()))
+            .collect()
+    };
+    assert_eq!(requests(&again), requests(&path));
+    let curl = parity_cli(&["export", &path, "--format", "curl"]);
+    let commands = String::from_utf8_lossy(&curl.stdout)
+        .matches("curl --silent")
+        .count();
+    assert_eq!(commands, requests(&path).len());
+}
+
 #[test]
 fn what_is_recorded_from_a_backend_replays_against_it() {
     let fixtures = small_fixtures(|_| {});
@@ -244,6 +347,38 @@ fn a_backend_that_does_not_answer_is_not_counted_as_parity() {
     // A step after one without an answer has no state to be compared on.
     assert_eq!(totals.errored + totals.not_comparable, totals.seen);
     assert!(totals.errored > totals.not_comparable);
+}
+
+/// A server that reads a request and hangs up; it counts the requests.
+fn hanging_up() -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let asked = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut lines = BufReader::new(stream).lines();
+            if lines.next().is_some_and(|line| line.is_ok()) {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    (format!("http://{address}"), asked)
+}
+
+#[test]
+fn a_request_without_an_answer_is_counted_and_not_sent_again() {
+    let fixtures = small_fixtures(|corpus| {
+        let scenarios = &mut corpus.groups[0].scenarios;
+        scenarios.retain(|scenario| scenario.steps.len() == 1);
+    });
+    let (address, asked) = hanging_up();
+    let output = replay(fixtures.path(), &["--candidate", &address, "--json"]);
+    assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
+    let report = Report::from_json(&String::from_utf8_lossy(&output.stdout)).unwrap();
+    assert!(report.totals.seen > 50);
+    assert_eq!(report.totals.errored, report.totals.seen);
+    assert_eq!(asked.load(Ordering::SeqCst), report.totals.seen);
 }
 
 #[test]

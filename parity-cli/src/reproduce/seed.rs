@@ -5,11 +5,11 @@ use parity::{fixture::Scenario, minimize::ddmin};
 use super::Same;
 use crate::{
     database::{DatabaseError, RowId, SeedRows},
-    replay::{Replay, ReplayError},
+    replay::{Played, Replay, ReplayError},
 };
 
 /// A seed cut down to the rows that matter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct SmallSeed {
     /// SQL of the rows that are left.
     pub sql: String,
@@ -17,6 +17,8 @@ pub struct SmallSeed {
     pub rows: [usize; 2],
     /// Seeds that were tried.
     pub tried: u32,
+    /// What both sides did on these rows.
+    pub played: Played,
 }
 
 /// What is known to be enough, and what may still be spent on less.
@@ -63,13 +65,25 @@ pub(super) async fn shrink_seed(
         budget,
     };
     search.tables().await?;
-    for table in (0..rows.counts().len()).rev() {
-        search.rows_of(table).await?;
+    // A row may be needed only by one that goes later.
+    loop {
+        let before = search.kept.len();
+        for table in 0..rows.counts().len() {
+            search.rows_of(table).await?;
+        }
+        if search.kept.len() == before {
+            break;
+        }
     }
-    Ok((search.kept.len() < all.len()).then(|| SmallSeed {
+    if search.kept.len() == all.len() {
+        return Ok(None);
+    }
+    let smaller = on_rows(scenario, &rows.removal(&search.kept));
+    Ok(Some(SmallSeed {
         sql: rows.seed(&search.kept),
         rows: [search.kept.len(), all.len()],
         tried: search.tried,
+        played: replay.play(smaller).await?,
     }))
 }
 

@@ -5,9 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::SecondsFormat;
 use parity::{
+    clocks::Span,
     exchange::Request,
-    fixture::{Corpus, FixtureError, Group, Scenario},
+    fixture::{Corpus, FixtureError, Group, Scenario, Step},
     redact::Redactor,
 };
 
@@ -90,20 +92,30 @@ fn put(path: &Path, text: &str) -> Result<(), WriteError> {
 
 /// The scenario with what the reference answered when it was last played.
 fn answered(name: &str, reproduction: &Reproduction) -> Scenario {
+    let played = match &reproduction.seed {
+        Some(small) => &small.played,
+        None => &reproduction.played,
+    };
     let mut scenario = reproduction.minimized.scenario.clone();
     scenario.name = name.to_owned();
-    for ((number, step), played) in (1..)
-        .zip(&mut scenario.steps)
-        .zip(&reproduction.played.steps)
-    {
+    for ((number, step), played) in (1..).zip(&mut scenario.steps).zip(&played.steps) {
         step.scenario = name.to_owned();
         step.step = number;
         if let StepResult::Compared(compared) = &played.result {
             step.response = compared.reference.response.clone();
             step.effects = compared.reference.effects.clone();
+            if let Some(clock) = compared.clock.filter(|clock| clock.from < clock.to) {
+                ran_on(step, clock);
+            }
         }
     }
     scenario
+}
+
+/// Says of a step that it was answered with this clock, which was not frozen.
+fn ran_on(step: &mut Step, clock: Span) {
+    step.clock = Some(clock.from.to_rfc3339_opts(SecondsFormat::Micros, true));
+    step.latency_us = u64::try_from((clock.to - clock.from).num_microseconds().unwrap_or(0)).ok();
 }
 
 /// A `curl` command that sends the request exactly as it is.
@@ -191,6 +203,18 @@ mod tests {
              \"http://127.0.0.1:1\"'/a/../b?x={1}&y=it'\\''s' \\\n  \
              --header \"$(printf '\\130\\055\\116\\141\\155\\145\\072\\040\\374\\012')\" \\\n  \
              --data-binary '{\"a\": \"it'\\''s\"}'\n"
+        );
+    }
+
+    /// `tests/reproduction` holds what `minimize` wrote once; it is compiled and run with the tests.
+    #[test]
+    fn the_test_that_is_written_is_the_one_that_is_compiled() {
+        assert_eq!(
+            rust_test(
+                "v2-score/main-alice",
+                Path::new("tests/reproduction/fixtures")
+            ),
+            include_str!("../../tests/reproduction/reproduction.rs")
         );
     }
 

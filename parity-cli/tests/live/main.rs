@@ -4,6 +4,8 @@
 mod explore;
 mod minimize;
 mod replay;
+#[path = "../reproduction/reproduction.rs"]
+mod reproduction;
 mod scorers;
 
 use std::path::PathBuf;
