@@ -82,6 +82,39 @@ async fn findings_are_shown_clustered_and_journalled() {
 }
 
 #[tokio::test]
+async fn other_rules_are_another_question_and_start_without_evidence() {
+    let reference = Backend::answering(OK).await;
+    let candidate = Backend::answering(OTHER).await;
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = shadowing(&reference, &candidate);
+    config.journal.directory = Some(directory.path().to_owned());
+    let proxy = Proxy::start(config.clone()).await.unwrap();
+    let judged = async |proxy: &Handle| {
+        get(proxy.address(), "/internal/embed/weights").await;
+        settled(proxy).await;
+        let verdicts = ask(proxy, "/api/verdicts").await;
+        let routes = verdicts["routes"].as_array().unwrap().iter();
+        let route = routes.clone().find(|one| one["route"] == "embed-weights");
+        let clusters = ask(proxy, "/api/clusters").await;
+        (
+            route.unwrap()["counts"]["candidate"]["diverged"].clone(),
+            clusters["clusters"][0]["cluster"]["requests"].clone(),
+        )
+    };
+    assert_eq!(judged(&proxy).await, (1.into(), 1.into()));
+    proxy.reload(config.clone()).unwrap();
+    assert_eq!(judged(&proxy).await, (2.into(), 2.into()), "the same rules");
+    let rules = directory.path().join("rules.toml");
+    std::fs::write(&rules, "version = 1\n").unwrap();
+    config.rules = Some(rules);
+    proxy.reload(config).unwrap();
+    assert_eq!(judged(&proxy).await, (1.into(), 1.into()), "other rules");
+    assert_eq!(proxy.stats().diverged, 3, "the accounts go on");
+    proxy.shutdown().await;
+    assert_eq!(journal::read(directory.path()).unwrap().lines.len(), 3);
+}
+
+#[tokio::test]
 async fn a_stage_is_changed_with_a_reason_and_the_kill_switch_acts_at_once() {
     let reference = Backend::answering(OK).await;
     let candidate = Backend::answering(OTHER).await;
