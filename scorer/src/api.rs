@@ -9,6 +9,7 @@ mod call;
 mod ceramic;
 mod contributor_statistics;
 mod cookies;
+mod cors;
 mod customization;
 mod embed;
 pub(crate) mod error;
@@ -35,6 +36,7 @@ use crate::{
 
 use call::Call;
 use cookies::Cookies;
+use cors::Cors;
 use error::Failure;
 use pages::Page;
 use request::Incoming;
@@ -48,8 +50,9 @@ const UNROUTED: &str = "other-route";
 pub(crate) async fn answer(service: &Service, request: &message::Request, mode: Mode) -> Reply {
     let incoming = Incoming::new(request);
     let around = Surroundings {
-        has_origin: incoming.headers.get("Origin").is_some(),
-        is_head: incoming.method == "HEAD",
+        cors: Cors::of(&incoming),
+        // Methods match in any case, but this is the HTTP server's business, which is exact.
+        is_head: request.method == "HEAD",
         vary_by_cookie: service.settings().vary_by_cookie,
     };
     let mut call = Call {
@@ -61,26 +64,21 @@ pub(crate) async fn answer(service: &Service, request: &message::Request, mode: 
     };
     let (route, answer) = match gate::check(&incoming, service.settings()) {
         Some(answer) => (UNROUTED, answer),
-        None => {
-            let (route, answer) = route_and_answer(&mut call).await;
-            (
-                route,
-                answer.with_cookies(Cookies::of(&incoming, service).await),
-            )
-        }
+        None => route_and_answer(&mut call).await,
     };
+    let cookies = Cookies::of(&incoming, service, answer.has_reached_the_views()).await;
     Reply {
         route,
         effects: std::mem::take(&mut call.effects),
         cache: std::mem::take(&mut call.cache_writes),
-        response: answer.into_response(around),
+        response: answer.with_cookies(cookies).into_response(around),
     }
 }
 
 /// The 500 page, for a failure outside every handler.
 pub(crate) fn server_error(service: &Service) -> message::Response {
     Answer::page(Page::ServerError).into_response(Surroundings {
-        has_origin: false,
+        cors: Cors::Varies,
         is_head: false,
         vary_by_cookie: service.settings().vary_by_cookie,
     })
@@ -104,7 +102,7 @@ async fn dispatch(call: &mut Call<'_>, route: Route<'_>) -> Result<Answer, Failu
     match route {
         Route::Root => Ok(Answer::found("/admin/")),
         Route::Health => Ok(Answer::text(200, "Ok")),
-        Route::InternalRoot => Ok(Answer::page(internal_root(&call.request.method))),
+        Route::InternalRoot => Ok(Answer::page(internal_root(call.request))),
         Route::MissingSlash => Ok(gate::append_slash(call.request)),
         Route::V2Score { scorer_id, address } => v2::score::get(call, scorer_id, address).await,
         Route::V2History { scorer_id, address } => v2::history::get(call, scorer_id, address).await,
@@ -142,9 +140,12 @@ async fn dispatch(call: &mut Call<'_>, route: Route<'_>) -> Result<Answer, Failu
 }
 
 /// No view is here; unsafe methods fail the check of form tokens before that is found out.
-fn internal_root(method: &str) -> Page {
-    match method {
+fn internal_root(request: &Incoming<'_>) -> Page {
+    match &*request.method {
         "GET" | "HEAD" | "OPTIONS" | "TRACE" => Page::NotFound,
-        _ => Page::Forbidden,
+        _ if request.headers.get("Origin").is_some() || cookies::has_form_token(request) => {
+            Page::Forbidden
+        }
+        _ => Page::ForbiddenWithoutCookie,
     }
 }

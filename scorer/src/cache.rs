@@ -41,6 +41,13 @@ pub enum CacheValue {
 pub enum CacheError {
     #[error("not a usable Redis URL in CELERY_BROKER_URL")]
     Url,
+    #[error("the file that ssl_ca_certs in CELERY_BROKER_URL names cannot be read: {0}")]
+    Authorities(std::io::Error),
+    #[error(
+        "CELERY_BROKER_URL turns the check of the server's certificate off, which is not \
+         supported: name its authority in ssl_ca_certs"
+    )]
+    Unverified,
     #[error("redis: {0}")]
     Redis(#[from] ::redis::RedisError),
     #[error("a cache entry is not a pickled text")]
@@ -58,7 +65,7 @@ impl Cache {
     /// made when first needed, so a server that is down stops no start.
     ///
     /// # Errors
-    /// A URL that is none.
+    /// A URL that is none, or whose TLS parameters cannot be used.
     pub fn from_urls(urls: Option<&CacheUrls>) -> Result<Self, CacheError> {
         match urls {
             None => Ok(Self::in_process()),

@@ -17,4 +17,5 @@ mod value;
 
 pub use dict::Dict;
 pub use string::PyStr;
+pub(crate) use unicode::decimal_digit;
 pub use value::Value;

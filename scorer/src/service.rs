@@ -105,7 +105,11 @@ impl Service {
             rules(&settings),
             Verifier::new(VERIFIED_PROOFS),
             clock.clone(),
-        );
+        )
+        .with_registry(match settings.registry_read {
+            ReadDatabase::Default => None,
+            ReadDatabase::Replica | ReadDatabase::AnalyticsReplica => Some(databases.read.clone()),
+        });
         Self {
             settings,
             databases,

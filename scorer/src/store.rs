@@ -12,6 +12,7 @@ pub mod history;
 mod load;
 mod locks;
 pub(crate) mod probe;
+mod registry;
 pub(crate) mod revocations;
 pub mod scoring;
 pub(crate) mod sessions;

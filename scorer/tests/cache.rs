@@ -19,28 +19,61 @@ use tempfile::TempDir;
 struct Redis {
     process: Child,
     port: u16,
-    _directory: TempDir,
+    directory: TempDir,
+    is_tls: bool,
 }
 
 impl Redis {
     async fn start() -> Self {
+        Self::launch(tempfile::tempdir().unwrap(), false).await
+    }
+
+    /// One that speaks TLS only, with a certificate of its own.
+    async fn start_with_tls() -> Self {
+        // Elsewhere the program says whose cryptography it uses; a second word changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let directory = tempfile::tempdir().unwrap();
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        for (name, text) in [
+            ("own.pem", own.cert.pem()),
+            ("own.key", own.signing_key.serialize_pem()),
+            ("other.pem", other.cert.pem()),
+        ] {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        Self::launch(directory, true).await
+    }
+
+    async fn launch(directory: TempDir, is_tls: bool) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .unwrap()
             .port();
-        let process = Command::new("redis-server")
+        let mut command = Command::new("redis-server");
+        command
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--port", &port.to_string()])
             .arg("--dir")
-            .arg(directory.path())
+            .arg(directory.path());
+        if is_tls {
+            command
+                .args(["--port", "0", "--tls-port", &port.to_string()])
+                .args(["--tls-auth-clients", "no"])
+                .args(["--tls-cert-file", "own.pem", "--tls-key-file", "own.key"])
+                .args(["--tls-ca-cert-file", "own.pem"])
+                .current_dir(directory.path());
+        } else {
+            command.args(["--port", &port.to_string()]);
+        }
+        let process = command
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server cannot be started: apt-get install redis-server");
         let redis = Self {
             process,
             port,
-            _directory: directory,
+            directory,
+            is_tls,
         };
         let cache = redis.cache();
         for _ in 0..200 {
@@ -53,7 +86,18 @@ impl Redis {
     }
 
     fn url(&self) -> Secret {
-        Secret::new(format!("redis://127.0.0.1:{}/0", self.port))
+        match self.is_tls {
+            false => Secret::new(format!("redis://127.0.0.1:{}/0", self.port)),
+            true => self.tls_url(&format!("?ssl_ca_certs={}", self.file("own.pem"))),
+        }
+    }
+
+    fn tls_url(&self, query: &str) -> Secret {
+        Secret::new(format!("rediss://127.0.0.1:{}/0{query}", self.port))
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
     }
 
     fn cache(&self) -> Cache {
@@ -143,7 +187,10 @@ async fn entries_that_are_no_text_are_errors_and_integers_are_none() {
         .ask::<()>(&[b"SET", b"broken", b"\x80\x05garbage"])
         .await;
     redis.ask::<()>(&[b"SET", b"number", b" 1_0 "]).await;
+    let foreign_digits = "\u{661}".as_bytes();
+    redis.ask::<()>(&[b"SET", b"foreign", foreign_digits]).await;
     assert!(cache.text("broken").await.is_err());
+    assert!(cache.text("foreign").await.is_err());
     assert_eq!(cache.text("number").await.unwrap(), None);
 }
 
@@ -169,6 +216,38 @@ async fn a_redis_that_is_gone_is_an_error_and_one_that_is_back_is_used() {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("the cache does not come back with its Redis");
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_a_server_that_proves_itself() {
+    let redis = Redis::start_with_tls().await;
+    let cache = redis.cache();
+    assert_eq!(cache.increment("k", 60).await.unwrap(), 1);
+    assert_eq!(cache.increment("k", 60).await.unwrap(), 2);
+    cache.set_text("t", "x", 60).await.unwrap();
+    assert_eq!(cache.text("t").await.unwrap().as_deref(), Some("x"));
+
+    let only = |write: Secret| {
+        Cache::from_urls(Some(&CacheUrls {
+            write,
+            reads: Vec::new(),
+        }))
+    };
+    // Neither another authority nor those of the system vouch for this server.
+    for query in [
+        format!("?ssl_ca_certs={}", redis.file("other.pem")),
+        String::new(),
+    ] {
+        let cache = only(redis.tls_url(&query)).unwrap();
+        assert!(cache.ping().await.is_err(), "{query}");
+    }
+    for (query, problem) in [
+        ("?ssl_ca_certs=/nowhere.pem", "cannot be read"),
+        ("?ssl_cert_reqs=none", "not supported"),
+    ] {
+        let error = only(redis.tls_url(query)).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
 }
 
 #[test]

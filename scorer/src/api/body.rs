@@ -22,8 +22,8 @@ pub(crate) fn parse(request: &Incoming<'_>) -> Result<Value, Failure> {
     let announced = request
         .headers
         .get("Content-Length")
-        .and_then(|length| length.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MAXIMUM_LENGTH) {
+        .and_then(|length| length.parse::<u128>().ok());
+    if announced.is_some_and(|length| length > u128::from(MAXIMUM_LENGTH)) {
         return Err(Failure::HtmlBadRequest);
     }
     if request.body.is_empty() {

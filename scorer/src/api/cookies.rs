@@ -9,6 +9,7 @@ use crate::{service::Service, store};
 
 use super::request::Incoming;
 
+const FORM_TOKEN: &str = "csrftoken";
 /// Characters that a session key has at least; shorter ones are not even looked up.
 const SHORTEST_SESSION: usize = 8;
 /// 52 weeks.
@@ -24,17 +25,25 @@ pub(super) struct Cookies {
 }
 
 impl Cookies {
-    /// Looks at the cookies of a request.
-    pub(super) async fn of(request: &Incoming<'_>, service: &Service) -> Self {
+    /// Looks at the cookies of a request. Only the structured logs right before the views look the
+    /// session up; keys that are too short are noticed anyway.
+    pub(super) async fn of(
+        request: &Incoming<'_>,
+        service: &Service,
+        reached_the_views: bool,
+    ) -> Self {
         let Some(header) = request.headers.get("Cookie") else {
             return Self::default();
         };
-        let token = value(header, "csrftoken").filter(|token| !is_token(token));
+        let token = value(header, FORM_TOKEN).filter(|token| !is_token(token));
         let drops_session = match value(header, "sessionid") {
             None => false,
             Some(key) if key.chars().count() < SHORTEST_SESSION => true,
-            // Only the structured logs look at the session, and so notice.
-            Some(key) => service.settings().vary_by_cookie && !is_session(service, key).await,
+            Some(key) => {
+                reached_the_views
+                    && service.settings().vary_by_cookie
+                    && !is_session(service, key).await
+            }
         };
         Self {
             token: token.map(|_| new_token(service.clock().now())),
@@ -50,6 +59,12 @@ impl Cookies {
             .into_iter()
             .chain(self.drops_session.then_some(dropped))
     }
+}
+
+/// Whether a request carries a form token, well-formed or not.
+pub(super) fn has_form_token(request: &Incoming<'_>) -> bool {
+    let header = request.headers.get("Cookie");
+    header.is_some_and(|header| value(header, FORM_TOKEN).is_some())
 }
 
 /// The last value of a cookie.

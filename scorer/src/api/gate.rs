@@ -2,7 +2,7 @@
 
 use crate::settings::Settings;
 
-use super::{host, request::Incoming, response::Answer};
+use super::{cors, host, request::Incoming, response::Answer};
 
 /// Characters besides letters, digits and `_.-~` that stay as they are in a redirect's path.
 const SAFE_IN_PATHS: &[u8] = b"/:@&+$,!*'()";
@@ -17,15 +17,10 @@ pub(super) fn check(request: &Incoming<'_>, settings: &Settings) -> Option<Answe
         return Some(if host_is_allowed {
             Answer::moved_to_https(format!("https://{host}{}", full_path(request, "")))
         } else {
-            Answer::host_refused()
+            Answer::host_refused_before_all()
         });
     }
-    let is_preflight = request.method == "OPTIONS"
-        && request
-            .headers
-            .get("Access-Control-Request-Method")
-            .is_some();
-    if is_preflight {
+    if cors::is_preflight(request) {
         return Some(Answer::preflight());
     }
     (!host_is_allowed).then(Answer::host_refused)

@@ -6,12 +6,17 @@ pub(crate) const CORS_HEADERS: &str = "accept, accept-encoding, authorization, c
      origin, user-agent, x-csrftoken, x-requested-with, x-api-key";
 pub(crate) const CORS_METHODS: &str = "DELETE, GET, OPTIONS, PATCH, POST, PUT";
 
+const CSRF_FAILURE: &str = include_str!("pages/csrf_failure.html");
+const ASKS_FOR_COOKIE: &str = include_str!("pages/csrf_failure_cookie.html");
+
 /// A fixed HTML page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Page {
     BadRequest,
     /// What an unsafe method gets at `/internal/`: the check of form tokens fails.
     Forbidden,
+    /// The same for want of the cookie, which the page then asks for.
+    ForbiddenWithoutCookie,
     NotFound,
     ServerError,
 }
@@ -20,7 +25,7 @@ impl Page {
     pub(super) fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::ForbiddenWithoutCookie => 403,
             Self::NotFound => 404,
             Self::ServerError => 500,
         }
@@ -29,7 +34,8 @@ impl Page {
     pub(super) fn body(self) -> Bytes {
         match self {
             Self::BadRequest => fixed("Bad Request (400)", ""),
-            Self::Forbidden => Bytes::from_static(include_bytes!("pages/csrf_failure.html")),
+            Self::Forbidden => CSRF_FAILURE.replace(ASKS_FOR_COOKIE, "").into(),
+            Self::ForbiddenWithoutCookie => Bytes::from_static(CSRF_FAILURE.as_bytes()),
             Self::NotFound => fixed(
                 "Not Found",
                 "The requested resource was not found on this server.",
@@ -55,7 +61,8 @@ mod tests {
     fn pages_have_the_lengths_of_the_contract() {
         for (page, length) in [
             (Page::BadRequest, 143),
-            (Page::Forbidden, 1_382),
+            (Page::Forbidden, 1_019),
+            (Page::ForbiddenWithoutCookie, 1_382),
             (Page::NotFound, 179),
             (Page::ServerError, 145),
         ] {

@@ -39,7 +39,7 @@ impl<'a> Incoming<'a> {
 pub(crate) struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    fn new(raw: &[(String, Vec<u8>)]) -> Self {
+    pub(crate) fn new(raw: &[(String, Vec<u8>)]) -> Self {
         let mut joined: Vec<(String, String)> = Vec::with_capacity(raw.len());
         for (name, value) in raw {
             let name = name.to_ascii_uppercase().replace('_', "-");

@@ -9,6 +9,7 @@ use crate::{
 
 use super::{
     cookies::Cookies,
+    cors::Cors,
     error::Failure,
     pages::{self, Page},
     validation,
@@ -29,12 +30,15 @@ pub(crate) struct Answer {
 /// How far a request got before it was answered: each layer adds headers on the way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layer {
-    /// A view, or the error page in its place.
     View,
+    /// The page that stands for an exception, which gets its form token where it is made.
+    ErrorPage,
     /// A redirect that stands before the views.
     Redirect,
     /// The redirect to `https`, before everything else.
     SecurityRedirect,
+    /// A host that is not served, found out on the way to that redirect.
+    SecurityHost,
     /// A host that is not served.
     Host,
     /// The answer to a CORS preflight.
@@ -44,8 +48,7 @@ enum Layer {
 /// What a response's headers depend on besides the answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings {
-    /// The request has an `Origin` header.
-    pub(crate) has_origin: bool,
+    pub(super) cors: Cors,
     /// The request is a `HEAD`: lengths are announced, nothing is sent.
     pub(crate) is_head: bool,
     /// The logging strategy looks at the session.
@@ -67,13 +70,27 @@ impl Answer {
         }
     }
 
-    /// The same answer with cookies to set. The check of form tokens stands right before the views,
-    /// so an earlier redirect sets none.
-    pub(super) fn with_cookies(mut self, mut cookies: Cookies) -> Self {
-        if self.layer != Layer::View {
-            cookies.token = None;
-        }
-        self.cookies = cookies;
+    /// Whether the request got as far as the views, or as far as finding none.
+    pub(super) fn has_reached_the_views(&self) -> bool {
+        matches!(self.layer, Layer::View | Layer::ErrorPage | Layer::Redirect)
+    }
+
+    /// Whether nothing but the redirect to `https` was looked at.
+    fn is_of_the_outermost_layer(&self) -> bool {
+        matches!(self.layer, Layer::SecurityRedirect | Layer::SecurityHost)
+    }
+
+    /// The same answer with cookies to set, those that the layers it passes through know of.
+    pub(super) fn with_cookies(mut self, cookies: Cookies) -> Self {
+        let sets_token = matches!(
+            self.layer,
+            Layer::View | Layer::ErrorPage | Layer::Host | Layer::SecurityHost
+        );
+        let sees_session = !self.is_of_the_outermost_layer();
+        self.cookies = Cookies {
+            token: cookies.token.filter(|_| sets_token),
+            drops_session: cookies.drops_session && sees_session,
+        };
         self
     }
 
@@ -89,7 +106,14 @@ impl Answer {
 
     /// One of the fixed pages.
     pub(crate) fn page(page: Page) -> Self {
-        Self::view(page.status(), HTML, page.body())
+        let layer = match page {
+            Page::Forbidden | Page::ForbiddenWithoutCookie => Layer::View,
+            Page::BadRequest | Page::NotFound | Page::ServerError => Layer::ErrorPage,
+        };
+        Self {
+            layer,
+            ..Self::view(page.status(), HTML, page.body())
+        }
     }
 
     /// A short HTML text.
@@ -135,6 +159,13 @@ impl Answer {
         }
     }
 
+    pub(crate) fn host_refused_before_all() -> Self {
+        Self {
+            layer: Layer::SecurityHost,
+            ..Self::page(Page::BadRequest)
+        }
+    }
+
     pub(crate) fn preflight() -> Self {
         Self {
             layer: Layer::Preflight,
@@ -153,21 +184,33 @@ impl Answer {
         if let Some((name, value)) = &self.extra {
             headers.add(name, value);
         }
-        if self.layer == Layer::View {
+        let vary = self.vary(around);
+        let (vary_of_page, vary_of_view, vary_of_others) =
+            match (self.cookies.token.is_some(), self.layer) {
+                (true, Layer::View) => (None, vary, None),
+                (true, _) => (vary, None, None),
+                (false, _) => (None, None, vary),
+            };
+        headers.add_some("Vary", vary_of_page);
+        if matches!(self.layer, Layer::View | Layer::ErrorPage) {
             headers.add("X-Frame-Options", "DENY");
-            if self.cookies.token.is_some() {
-                headers.add("Vary", "Cookie, origin");
-            }
+            headers.add_some("Vary", vary_of_view);
             headers.add("Content-Length", &self.body.len().to_string());
         }
-        self.add_vary_and_cors(&mut headers, around);
-        headers.add("X-Content-Type-Options", "nosniff");
-        headers.add("Referrer-Policy", "same-origin");
-        headers.add("Cross-Origin-Opener-Policy", "same-origin");
+        headers.add_some("Vary", vary_of_others);
+        self.add_cors(&mut headers, around.cors);
+        if self.layer != Layer::SecurityHost {
+            headers.add("X-Content-Type-Options", "nosniff");
+            headers.add("Referrer-Policy", "same-origin");
+            headers.add("Cross-Origin-Opener-Policy", "same-origin");
+        }
         for cookie in self.cookies.headers() {
             headers.add("Set-Cookie", cookie);
         }
-        if !matches!(self.layer, Layer::View | Layer::Preflight) {
+        if !matches!(
+            self.layer,
+            Layer::View | Layer::ErrorPage | Layer::Preflight
+        ) {
             headers.add("Transfer-Encoding", "chunked");
         }
         Response {
@@ -181,20 +224,34 @@ impl Answer {
         }
     }
 
-    fn add_vary_and_cors(&self, headers: &mut HeaderList, around: Surroundings) {
-        let session_is_read = matches!(self.layer, Layer::View | Layer::Redirect)
-            && (around.vary_by_cookie || self.cookies.drops_session);
-        match self.layer {
-            Layer::SecurityRedirect => return,
-            _ if self.cookies.token.is_some() => {}
-            _ if session_is_read => headers.add("Vary", "origin, Cookie"),
-            _ => headers.add("Vary", "origin"),
+    /// What the answer depends on, in the order in which the layers say so.
+    fn vary(&self, around: Surroundings) -> Option<&'static str> {
+        if self.is_of_the_outermost_layer() {
+            return self.cookies.token.as_ref().map(|_| "Cookie");
         }
-        if !around.has_origin {
+        let session_is_read =
+            self.cookies.drops_session || (around.vary_by_cookie && self.has_reached_the_views());
+        match (
+            self.cookies.token.is_some(),
+            around.cors == Cors::Silent,
+            session_is_read,
+        ) {
+            (true, false, _) => Some("Cookie, origin"),
+            (false, false, true) => Some("origin, Cookie"),
+            (false, false, false) => Some("origin"),
+            (true, true, _) | (_, true, true) => Some("Cookie"),
+            (false, true, false) => None,
+        }
+    }
+
+    fn add_cors(&self, headers: &mut HeaderList, cors: Cors) {
+        if self.is_of_the_outermost_layer() {
             return;
         }
-        headers.add("access-control-allow-origin", "*");
-        if self.layer == Layer::Preflight {
+        if matches!(cors, Cors::Allowed | Cors::Described) {
+            headers.add("access-control-allow-origin", "*");
+        }
+        if cors == Cors::Described {
             headers.add("access-control-allow-headers", pages::CORS_HEADERS);
             headers.add("access-control-allow-methods", pages::CORS_METHODS);
             headers.add("access-control-max-age", "86400");
@@ -232,6 +289,12 @@ impl HeaderList {
     fn add(&mut self, name: &str, value: &str) {
         self.0.push((name.to_owned(), value.as_bytes().to_vec()));
     }
+
+    fn add_some(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.add(name, value);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -244,7 +307,7 @@ mod tests {
     }
 
     const PLAIN: Surroundings = Surroundings {
-        has_origin: false,
+        cors: Cors::Varies,
         is_head: false,
         vary_by_cookie: true,
     };
@@ -311,7 +374,7 @@ mod tests {
     #[test]
     fn the_redirect_to_https_comes_before_cors() {
         let around = Surroundings {
-            has_origin: true,
+            cors: Cors::Allowed,
             ..PLAIN
         };
         let names = names(Answer::moved_to_https("https://h/".to_owned()), around);

@@ -7,7 +7,7 @@ use std::sync::{
 use std::time::Duration;
 
 use redis::{
-    Client, Script,
+    Client, Script, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
@@ -97,8 +97,34 @@ impl Store {
     }
 }
 
+/// A client for a URL in the form of the Python client: `rediss` is TLS, with the authorities of
+/// the system or those in the file that `ssl_ca_certs` names.
+fn client(url: &str) -> Result<Client, CacheError> {
+    let (server, query) = url.split_once('?').unwrap_or((url, ""));
+    if !server.starts_with("rediss://") {
+        return Client::open(url).map_err(|_| CacheError::Url);
+    }
+    let mut authorities = None;
+    for (name, value) in query.split('&').filter_map(|field| field.split_once('=')) {
+        match name {
+            "ssl_ca_certs" => {
+                authorities = Some(std::fs::read(value).map_err(CacheError::Authorities)?);
+            }
+            "ssl_cert_reqs" if !matches!(value, "required" | "CERT_REQUIRED") => {
+                return Err(CacheError::Unverified);
+            }
+            _ => {}
+        }
+    }
+    let certificates = TlsCertificates {
+        client_tls: None,
+        root_cert: authorities,
+    };
+    Client::build_with_tls(server, certificates).map_err(|_| CacheError::Url)
+}
+
 fn connect(url: &Secret) -> Result<ConnectionManager, CacheError> {
-    let client = Client::open(url.expose()).map_err(|_| CacheError::Url)?;
+    let client = client(url.expose())?;
     let config = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(TIMEOUT))
         .set_response_timeout(Some(TIMEOUT))
@@ -106,7 +132,10 @@ fn connect(url: &Secret) -> Result<ConnectionManager, CacheError> {
     ConnectionManager::new_lazy_with_config(client, config).map_err(|_| CacheError::Url)
 }
 
-/// Whether Python's `int()` takes the bytes: such an entry is a number and no text.
+/// Whether Python's `int()` takes the bytes, where only ASCII digits count: such an entry is a
+/// number and no text.
 fn is_integer(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| crate::python::int::parse_int(text).is_some())
+    bytes.is_ascii()
+        && std::str::from_utf8(bytes)
+            .is_ok_and(|text| crate::python::int::parse_int(text).is_some())
 }

@@ -80,8 +80,11 @@ async fn read_chunks(
 
 /// Hexadecimal digits, then nothing or an extension.
 fn chunk_size(line: &[u8]) -> Result<usize, BodyError> {
-    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
-    let digits = digits.trim_ascii_end();
+    let mut parts = line.splitn(2, |byte| *byte == b';');
+    let digits = match (parts.next().unwrap_or_default(), parts.next()) {
+        (digits, Some(_)) => digits,
+        (digits, None) => digits.trim_ascii_end(),
+    };
     let well_formed = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
     let text = std::str::from_utf8(digits).map_err(|_| BodyError::Invalid)?;
     usize::from_str_radix(text, 16)
@@ -152,6 +155,7 @@ mod tests {
             "+3\r\nabc\r\n",
             "3\r\nabcd\r\n",
             "0x3\r\nabc\r\n",
+            "3 ;x\r\nabc\r\n",
         ] {
             assert!(
                 matches!(chunks(text).await, Err(BodyError::Invalid)),

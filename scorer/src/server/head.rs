@@ -1,14 +1,12 @@
 //! The head of an HTTP/1 request, accepted and refused as the Python server does (contract §1.4).
 //!
-//! Written out rather than left to an HTTP library: those drop `#…` from targets and refuse
-//! characters that the Python service routes, and answer malformed requests differently.
+//! Written out rather than left to an HTTP library: those drop `#…` from targets, refuse characters
+//! that the Python service routes and header values that it reads, and answer malformed requests
+//! differently. The grammar is that of h11, with lines that may end in a line feed alone.
 
 use bytes::Bytes;
 
 use crate::message::Request;
-
-/// Header fields at most.
-const MAXIMUM_FIELDS: usize = 256;
 
 /// A request's head, and what it says about its connection and body.
 #[derive(Debug)]
@@ -31,31 +29,45 @@ pub(super) enum BodyLength {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Invalid;
 
+/// Digits of a length at most.
+const MAXIMUM_LENGTH_DIGITS: usize = 20;
+
 /// Parses a head that ends with its empty line.
 ///
-/// Stricter than the Python server in one place: a request with both a length and chunks, which two
-/// servers in a row could read differently, is refused.
+/// Stricter than the Python server in two places, where two servers in a row could read a request
+/// differently: one with both a length and chunks is refused, and so are chunks in HTTP/1.0.
 pub(super) fn parse(bytes: &[u8]) -> Result<Head, Invalid> {
-    let line_end = find(bytes, b"\r\n").ok_or(Invalid)?;
-    let (line, fields) = (&bytes[..line_end], &bytes[line_end + 2..]);
-    let mut words = line.split(|byte| *byte == b' ');
+    let mut lines = bytes
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut words = lines.next().unwrap_or_default().split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
     else {
         return Err(Invalid);
     };
     let is_http_10 = match version {
-        b"HTTP/1.0" => true,
-        b"HTTP/1.1" => false,
+        // Whatever claims to be newer is treated as HTTP/1.1.
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            major @ b'0'..=b'9',
+            b'.',
+            minor @ b'0'..=b'9',
+        ] => (*major, *minor) < (b'1', b'1'),
         _ => return Err(Invalid),
     };
+    let needs_host = version == b"HTTP/1.1";
     let method_is_fine = !method.is_empty() && method.iter().copied().all(is_token);
     let target_is_fine = !target.is_empty() && target.iter().all(u8::is_ascii_graphic);
     if !method_is_fine || !target_is_fine {
         return Err(Invalid);
     }
-    let headers = parse_fields(fields)?;
-    let framing = Framing::read(&headers, is_http_10)?;
+    let mut headers = parse_fields(lines)?;
+    let framing = Framing::read(&mut headers, needs_host, is_http_10)?;
     Ok(Head {
         request: Request {
             method: text(method),
@@ -73,12 +85,21 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Head, Invalid> {
 /// Position right after the empty line that ends a head. The first `searched` bytes are known not to
 /// hold it, so that a head which comes in byte by byte is not searched again and again.
 pub(super) fn end(bytes: &[u8], searched: usize) -> Option<usize> {
-    let from = searched.saturating_sub(3);
-    find(bytes.get(from..)?, b"\r\n\r\n").map(|at| from + at + 4)
+    let from = searched.saturating_sub(2);
+    let rest = bytes.get(from..)?;
+    let line_feeds = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    line_feeds
+        .map(|(at, _)| at + 1)
+        .find_map(|next| match rest.get(next..)? {
+            [b'\n', ..] => Some(from + next + 1),
+            [b'\r', b'\n', ..] => Some(from + next + 2),
+            _ => None,
+        })
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|at| at == wanted)
+/// Whether a head that begins like this can only be refused.
+pub(super) fn is_hopeless(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|byte| *byte <= b' ')
 }
 
 fn text(ascii: &[u8]) -> String {
@@ -89,14 +110,59 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-fn parse_fields(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Invalid> {
-    let mut fields = [httparse::EMPTY_HEADER; MAXIMUM_FIELDS];
-    match httparse::parse_headers(bytes, &mut fields) {
-        Ok(httparse::Status::Complete((_, fields))) => Ok(fields
-            .iter()
-            .map(|field| (field.name.to_owned(), field.value.to_vec()))
-            .collect()),
-        Ok(httparse::Status::Partial) | Err(_) => Err(Invalid),
+/// Fields up to the empty line. One that begins with a blank goes on with the field before it.
+fn parse_fields<'a>(
+    lines: impl Iterator<Item = &'a [u8]>,
+) -> Result<Vec<(String, Vec<u8>)>, Invalid> {
+    let mut fields: Vec<Vec<u8>> = Vec::new();
+    for line in lines.take_while(|line| !line.is_empty()) {
+        let continued = line.trim_start_blanks();
+        if continued.len() == line.len() {
+            fields.push(line.to_vec());
+        } else {
+            let field = fields.last_mut().ok_or(Invalid)?;
+            field.push(b' ');
+            field.extend_from_slice(continued);
+        }
+    }
+    fields.iter().map(|field| parse_field(field)).collect()
+}
+
+fn parse_field(field: &[u8]) -> Result<(String, Vec<u8>), Invalid> {
+    let colon = field.iter().position(|byte| *byte == b':').ok_or(Invalid)?;
+    let (name, value) = (&field[..colon], field[colon + 1..].trim_blanks());
+    let name_is_fine = !name.is_empty() && name.iter().copied().all(is_token);
+    // Besides the two blanks no white space; other control characters are fine.
+    let value_is_fine = !value
+        .iter()
+        .any(|byte| matches!(byte, 0 | b'\n' | 0x0b | 0x0c | b'\r'));
+    if !name_is_fine || !value_is_fine {
+        return Err(Invalid);
+    }
+    Ok((text(name), value.to_vec()))
+}
+
+/// Spaces and tabs, and nothing else, around a text.
+trait Blanks {
+    fn trim_start_blanks(&self) -> &[u8];
+    fn trim_blanks(&self) -> &[u8];
+}
+
+impl Blanks for [u8] {
+    fn trim_start_blanks(&self) -> &[u8] {
+        let mut rest = self;
+        while let [b' ' | b'\t', after @ ..] = rest {
+            rest = after;
+        }
+        rest
+    }
+
+    fn trim_blanks(&self) -> &[u8] {
+        let mut rest = self.trim_start_blanks();
+        while let [before @ .., b' ' | b'\t'] = rest {
+            rest = before;
+        }
+        rest
     }
 }
 
@@ -107,20 +173,21 @@ struct Framing {
 }
 
 impl Framing {
-    fn read(headers: &[(String, Vec<u8>)], is_http_10: bool) -> Result<Self, Invalid> {
+    /// Reads the fields that frame a request. A length that is repeated is kept once.
+    fn read(
+        headers: &mut Vec<(String, Vec<u8>)>,
+        needs_host: bool,
+        is_http_10: bool,
+    ) -> Result<Self, Invalid> {
+        let length = take_length(headers)?;
         let values = |wanted: &'static str| {
             headers
                 .iter()
                 .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted))
-                .map(|(_, value)| value.trim_ascii())
+                .map(|(_, value)| value.as_slice())
         };
         let hosts = values("Host").count();
-        if hosts > 1 || (hosts == 0 && !is_http_10) {
-            return Err(Invalid);
-        }
-        let mut lengths = values("Content-Length");
-        let length = lengths.next().map(parse_length).transpose()?;
-        if lengths.any(|other| parse_length(other).ok() != length) {
+        if hosts > 1 || (hosts == 0 && needs_host) {
             return Err(Invalid);
         }
         let mut codings = values("Transfer-Encoding");
@@ -133,8 +200,8 @@ impl Framing {
             }
             _ => return Err(Invalid),
         };
-        let connection = |option: &[u8]| {
-            values("Connection").any(|value| {
+        let lists = |name: &'static str, option: &[u8]| {
+            values(name).any(|value| {
                 value
                     .split(|byte| *byte == b',')
                     .any(|word| word.trim_ascii().eq_ignore_ascii_case(option))
@@ -142,18 +209,52 @@ impl Framing {
         };
         Ok(Self {
             body,
-            keep_alive: !is_http_10 && !connection(b"close"),
-            expects_continue: !is_http_10
-                && values("Expect").any(|value| value.eq_ignore_ascii_case(b"100-continue")),
+            keep_alive: !is_http_10 && !lists("Connection", b"close"),
+            expects_continue: !is_http_10 && lists("Expect", b"100-continue"),
         })
+    }
+}
+
+/// The announced length. It may be told several times, in several fields or in one with commas, but
+/// to the letter; what remains is the first field with the length alone.
+fn take_length(headers: &mut Vec<(String, Vec<u8>)>) -> Result<Option<u64>, Invalid> {
+    let mut told: Option<Vec<u8>> = None;
+    let mut agree = true;
+    headers.retain_mut(|(name, value)| {
+        if !name.eq_ignore_ascii_case("Content-Length") {
+            return true;
+        }
+        let mut lengths = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let length = lengths.next().unwrap_or_default().to_vec();
+        agree &= lengths.all(|other| other == length);
+        match &told {
+            Some(first) => {
+                agree &= *first == length;
+                false
+            }
+            None => {
+                value.clone_from(&length);
+                told = Some(length);
+                true
+            }
+        }
+    });
+    match told {
+        Some(length) if agree => parse_length(&length).map(Some),
+        Some(_) => Err(Invalid),
+        None => Ok(None),
     }
 }
 
 /// Digits only: a sign or a blank inside would be read differently elsewhere.
 fn parse_length(value: &[u8]) -> Result<u64, Invalid> {
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    let digits =
+        (1..=MAXIMUM_LENGTH_DIGITS).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(value).map_err(|_| Invalid)?;
-    text.parse().ok().filter(|_| digits).ok_or(Invalid)
+    // Twenty digits may be more than fits: such a body is refused for its length, whatever it is.
+    digits
+        .then(|| text.parse().unwrap_or(u64::MAX))
+        .ok_or(Invalid)
 }
 
 #[cfg(test)]
@@ -179,7 +280,14 @@ mod tests {
             "GET /\u{e9} HTTP/1.1\nHost: h\n\n",
             "GET / HTTP/1.1\n\n",
             "GET / HTTP/1.1\nHost: a\nHost: b\n\n",
-            "GET / HTTP/2.0\nHost: h\n\n",
+            "GET / HTTP/11\nHost: h\n\n",
+            "GET / http/1.1\nHost: h\n\n",
+            "GET / HTTP/1.1\n Host: h\n\n",
+            "GET / HTTP/1.1\nHost : h\n\n",
+            "GET / HTTP/1.1\nHost: h\nA: b\rc\n\n",
+            "GET / HTTP/1.1\nHost: h\nA: b\u{b}c\n\n",
+            "GET / HTTP/1.1\nHost: h\nA\n\n",
+            "GET / HTTP/1.1\nHost: h\n: a\n\n",
             "GET /\nHost: h\n\n",
             "G(T / HTTP/1.1\nHost: h\n\n",
             "GET / HTTP/1.1\nHost: h\nA b: c\n\n",
@@ -187,9 +295,36 @@ mod tests {
             "POST / HTTP/1.1\nHost: h\nContent-Length: x\n\n",
             "POST / HTTP/1.1\nHost: h\nContent-Length: +1\n\n",
             "POST / HTTP/1.1\nHost: h\nContent-Length: 1\nContent-Length: 2\n\n",
+            "POST / HTTP/1.1\nHost: h\nContent-Length: 1\nContent-Length: 01\n\n",
+            "POST / HTTP/1.1\nHost: h\nContent-Length: 1,2\n\n",
+            "POST / HTTP/1.1\nHost: h\nContent-Length:\n\n",
+            "POST / HTTP/1.1\nHost: h\nContent-Length: 000000000000000000001\n\n",
         ] {
             assert!(head(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_the_python_server_reads_is_read() {
+        let field = |text: &str| {
+            let head = head(&format!("POST / HTTP/1.1\nHost: h\n{text}\n\n")).unwrap();
+            head.request.headers[1].clone()
+        };
+        let named = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
+        assert_eq!(field("A:b"), named("A", b"b"));
+        assert_eq!(
+            field("A:\t b\u{1}\u{7f}\t c \t"),
+            named("A", b"b\x01\x7f\t c")
+        );
+        assert_eq!(field("A: b\n\t c"), named("A", b"b c"));
+        assert_eq!(field("A:"), named("A", b""));
+        assert_eq!(field("A: \u{e9}"), named("A", "\u{e9}".as_bytes()));
+        let twice = "Content-Length: 5 , 5\nX: y\ncontent-length: 5";
+        assert_eq!(field(twice), named("Content-Length", b"5"));
+        let huge = "Content-Length: 99999999999999999999";
+        assert_eq!(field(huge).1.len(), 20);
+        assert!(head("GET / HTTP/2.0\n\n").unwrap().keep_alive);
+        assert!(parse(b"GET / HTTP/1.1\nHost: h\r\nA: b\n\n").is_ok());
     }
 
     #[test]
@@ -215,6 +350,14 @@ mod tests {
             assert_eq!(end(bytes, searched), Some(27), "{searched}");
         }
         assert_eq!(end(&bytes[..26], 0), None);
+        for (bytes, position) in [
+            (&b"a\n\nb"[..], Some(3)),
+            (b"a\n\r\nb", Some(4)),
+            (b"a\r\n\nb", Some(4)),
+            (b"a\n\rb\n", None),
+        ] {
+            assert_eq!(end(bytes, 0), position, "{bytes:?}");
+        }
     }
 
     #[test]

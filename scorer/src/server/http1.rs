@@ -70,9 +70,8 @@ async fn next_head(
 ) -> Next {
     let mut searched = 0;
     loop {
-        // Empty lines before a request line are allowed.
-        while buffer.starts_with(b"\r\n") {
-            let _ = buffer.split_to(2);
+        if head::is_hopeless(buffer) {
+            return Next::Refused;
         }
         if let Some(end) = head::end(buffer, searched) {
             return match head::parse(&buffer.split_to(end)) {
@@ -130,10 +129,11 @@ async fn answer(
         Ok(Err(BodyError::Io(error))) => return Err(error),
         Err(_) => return Ok(Continue::Close),
     };
+    let is_head = request.method == "HEAD";
     let response = app.call(request).await;
     let keep_alive = keep_alive && !is_unread && !shutdown.is_cancelled();
     let bytes = write_head(&response, keep_alive, is_http_10);
-    let chunked = !is_http_10 && is_chunked(&response);
+    let chunked = !is_http_10 && !is_head && is_chunked(&response);
     timeout(TRANSFER, async {
         stream.write_all(&bytes).await?;
         if chunked {
@@ -199,7 +199,7 @@ fn write_head(response: &Response, keep_alive: bool, is_http_10: bool) -> Vec<u8
         head.extend_from_slice(b"\r\n");
     }
     if !keep_alive {
-        head.extend_from_slice(b"connection: close\r\n");
+        head.extend_from_slice(b"Connection: close\r\n");
     }
     head.extend_from_slice(b"\r\n");
     head
@@ -210,7 +210,7 @@ async fn refuse(stream: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<Conti
     stream
         .write_all(
             b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
-              content-length: 30\r\nconnection: close\r\n\r\nInvalid HTTP request received.",
+              Connection: close\r\n\r\nInvalid HTTP request received.",
         )
         .await?;
     stream.flush().await?;

@@ -9,6 +9,7 @@ use super::{
     failure::{Cause, Failure},
     load::{CommunityRef, Loaded, load},
     locks::AddressLocks,
+    registry,
     stamps::{self, ListedStamp, StampWrite, WriteKind, Written},
 };
 use crate::{
@@ -41,6 +42,8 @@ const ROW_ATTEMPTS: usize = 100;
 #[derive(Debug)]
 pub struct Engine<V = Verifier> {
     pool: PgPool,
+    /// Where communities are looked up, if that is another database.
+    registry: Option<PgPool>,
     rules: Rules,
     verifier: V,
     clock: Clock,
@@ -97,11 +100,20 @@ impl<V: ProofVerifier> Engine<V> {
     pub fn new(pool: PgPool, rules: Rules, verifier: V, clock: Clock) -> Self {
         Engine {
             pool,
+            registry: None,
             rules,
             verifier,
             clock,
             locks: AddressLocks::default(),
         }
+    }
+
+    /// The same engine, which looks communities up in another database. That costs a scoring one
+    /// or two round trips more.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Option<PgPool>) -> Self {
+        self.registry = registry;
+        self
     }
 
     /// Who checks the proofs.
@@ -258,10 +270,14 @@ impl<V: ProofVerifier> Engine<V> {
             (None, Listing::BeforeScoring) => request.address.to_lowercase(),
             (None, _) => String::new(),
         };
+        let community = match &self.registry {
+            Some(registry) => registry::resolve(&self.pool, registry, &request.community).await?,
+            None => request.community.clone(),
+        };
         let hashes = written.hashes();
         let (mut lost_links, mut lost_rows) = (0, 0);
         while lost_rows < ROW_ATTEMPTS {
-            let loaded = self.load(&request.community, &sought, &hashes).await?;
+            let loaded = self.load(&community, &sought, &hashes).await?;
             let rows = written.overlay(loaded.cached_stamps);
             let mut listed = Vec::new();
             if request.listing == Listing::BeforeScoring {

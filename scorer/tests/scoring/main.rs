@@ -7,6 +7,7 @@
 
 mod dry_run;
 mod races;
+mod registry;
 mod round_trips;
 mod wire;
 mod world;

@@ -39,33 +39,24 @@ impl World {
             .await
             .unwrap();
         let pool = postgres.pool();
-        migrate(&pool).await.unwrap();
-        sqlx::raw_sql(
-            "INSERT INTO auth_user (id, password, is_superuser, username, first_name, last_name, email,
-                                    is_staff, is_active, date_joined)
-             VALUES (1, '', false, 'owner', '', '', '', false, true, now());
-             INSERT INTO account_account (id, address, user_id) VALUES (1, '0xowner', 1);
-             INSERT INTO scorer_weighted_scorer (id, type, exclude_from_weight_updates)
-             VALUES (1, 'WEIGHTED', false);
-             INSERT INTO scorer_weighted_weightedscorer (scorer_ptr_id, weights, threshold)
-             VALUES (1, '{\"A\": \"1\", \"B\": 0.1, \"C\": 2, \"D\": \"0.5\"}', 2.5);",
-        )
-        .execute(&pool)
-        .await
-        .unwrap();
+        populate(&pool).await;
         World { pool, postgres }
     }
 
+    /// Another database in the same server, with the same account and scorer.
+    pub(crate) async fn second_database(&self) -> PgPool {
+        sqlx::query("CREATE DATABASE second")
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        let options = self.postgres.connect_options().clone().database("second");
+        let pool = PgPoolOptions::new().connect_lazy_with(options);
+        populate(&pool).await;
+        pool
+    }
+
     pub(crate) async fn community(&self, id: i64) {
-        sqlx::query(
-            "INSERT INTO account_community (id, name, created_at, rule, description, account_id,
-                                            scorer_id, human_points_program)
-             VALUES ($1, 'c' || $1, now(), 'LIFO', '', 1, 1, true)",
-        )
-        .bind(id)
-        .execute(&self.pool)
-        .await
-        .unwrap();
+        community(&self.pool, id).await;
     }
 
     pub(crate) async fn stamp(&self, address: &str, provider: &str, nullifiers: &[&str]) {
@@ -97,6 +88,36 @@ impl World {
             .await
             .unwrap()
     }
+}
+
+/// The schema, an account and a scorer.
+async fn populate(pool: &PgPool) {
+    migrate(pool).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO auth_user (id, password, is_superuser, username, first_name, last_name, email,
+                                    is_staff, is_active, date_joined)
+             VALUES (1, '', false, 'owner', '', '', '', false, true, now());
+             INSERT INTO account_account (id, address, user_id) VALUES (1, '0xowner', 1);
+             INSERT INTO scorer_weighted_scorer (id, type, exclude_from_weight_updates)
+             VALUES (1, 'WEIGHTED', false);
+             INSERT INTO scorer_weighted_weightedscorer (scorer_ptr_id, weights, threshold)
+             VALUES (1, '{\"A\": \"1\", \"B\": 0.1, \"C\": 2, \"D\": \"0.5\"}', 2.5);",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+pub(crate) async fn community(pool: &PgPool, id: i64) {
+    sqlx::query(
+        "INSERT INTO account_community (id, name, created_at, rule, description, account_id,
+                                        scorer_id, human_points_program)
+         VALUES ($1, 'c' || $1, now(), 'LIFO', '', 1, 1, true)",
+    )
+    .bind(id)
+    .execute(pool)
+    .await
+    .unwrap();
 }
 
 pub(crate) fn engine(pool: PgPool, clock: Clock) -> Engine<Believe> {

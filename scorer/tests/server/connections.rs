@@ -45,7 +45,7 @@ async fn http_10_connections_end_with_their_answer() {
     let server = start(&[("ALLOWED_HOSTS", r#"["*"]"#)]).await;
     let received = exchange(server.address(), b"GET /nope HTTP/1.0\r\n\r\n").await;
     assert_eq!(status(&received), "404");
-    assert!(received.contains("connection: close\r\n"));
+    assert!(received.contains("Connection: close\r\n"));
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_stop_lets_open_requests_finish_and_ends_idle_connections() {
     busy.write_all(b"{}").await.unwrap();
     let answer = read_to_end(&mut busy).await;
     assert_eq!(status(&answer), "404");
-    assert!(answer.contains("connection: close\r\n"));
+    assert!(answer.contains("Connection: close\r\n"));
     assert!(stopping.await.unwrap(), "all requests finished in time");
     assert!(TcpStream::connect(address).await.is_err());
 }

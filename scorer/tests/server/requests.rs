@@ -59,7 +59,7 @@ async fn responses_have_the_headers_of_the_python_service_in_its_order() {
             "X-Content-Type-Options",
             "Referrer-Policy",
             "Cross-Origin-Opener-Policy",
-            "connection",
+            "Connection",
         ]
     );
     assert!(response.ends_with("\r\n\r\n"), "a HEAD has no body");

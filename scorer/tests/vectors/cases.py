@@ -2,6 +2,8 @@
 
 import json
 
+import tokens
+
 SPACES = ["", "", "", " ", "\t", "\n", "\r", "\u00a0", "\u2003", "\x1c", "\x85", "\u200b", "\x00"]
 DIGITS = ["0", "1", "9", "7", "00", "12", "٣", "९", "９", "²", "𝟙"]
 LETTERS = ["a", "é", "😀", "'", '"', "\\", "\n", "\x7f", "\x00", "\u200b", "\ud800", "\udc00", "\u2028",
@@ -228,6 +230,24 @@ def well_formed(random):
     return document(random).replace("\\ud800", "").replace("\\udc00", "")
 
 
+def rate(random):
+    """A rate limit, a key prefix and an instant."""
+    digits = lambda: random.choice(["1", "0", "00", "125", "15", "3", "7", "", "٣", "१५", "²", "99999999999999999999"])
+    text = digits() + random.choice(["/", "/", "/", "/", "", " /", "//", "."])
+    text += digits() + random.choice(["s", "m", "h", "d", "", "", "M", "w", " m", "\n", "mm", "ſ"])
+    text = mutated(random, text, [".", "/", "..", "'", '"', "é", "\t", "1", "m", "-", "_", "\\"])
+    prefix = "".join(random.choice("AbCdEf1234567890") for _ in range(8))
+    return json.dumps([text, prefix, random.choice([0, 1, 1_700_000_000, 1_768_478_400, random.randrange(2_000_000_000)])])
+
+
+def float_value(random):
+    """A weight as it may stand in the stored JSON."""
+    if random.random() < 0.3:
+        return document(random, 1)
+    text = random.choice([decimal_json, decimal_json, lambda source: json.dumps(integer_text(source))])(random)
+    return json.dumps(text.strip('"')) if random.random() < 0.5 else text
+
+
 CASES = {
     "loads": body,
     "as_repr": document,
@@ -247,4 +267,7 @@ CASES = {
     "compact": well_formed,
     "jsonb": stored_document,
     "model_datetime": lenient_date,
+    "rate": rate,
+    "access_token": lambda random: json.dumps(tokens.authorization(random).strip(" \t")),
+    "pydantic_float": float_value,
 }

@@ -5,8 +5,9 @@
 
 A line holds the input as a JSON document (for `loads` the bytes as a Latin-1 JSON string), `ok` or
 `error`, and the answer, separated by tabs. Needs Python 3.12; `datetime_millis`, `model_datetime`,
-`pydantic_int`, `compact` and `jsonb` also need Django 4.2.6, pydantic 2.10.3, psycopg2 and a
-PostgreSQL at DATABASE_URL.
+`pydantic_int`, `pydantic_float`, `compact`, `jsonb`, `rate` and `access_token` also need Django 4.2.6,
+pydantic 2.10.3, django-ratelimit 4.1.0, django-ninja-jwt 5.3.5, PyJWT 2.10.1, psycopg2 and a PostgreSQL
+at DATABASE_URL.
 """
 
 import json

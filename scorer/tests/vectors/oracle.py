@@ -9,7 +9,10 @@ import decimal
 import functools
 import json
 import os
+import types
 import warnings
+
+import tokens
 
 
 def loads(raw):
@@ -143,14 +146,28 @@ def jsonb(value):
 
 
 @functools.cache
-def model_field():
+def framework():
+    """Django, set up for everything here."""
     import django
     from django.conf import settings
-    from django.db import models
 
     if django.get_version() != "4.2.6":
         raise SystemExit(f"needs Django 4.2.6, this is {django.get_version()}")
-    settings.configure(USE_TZ=True, TIME_ZONE="UTC")
+    settings.configure(
+        USE_TZ=True,
+        TIME_ZONE="UTC",
+        SECRET_KEY=tokens.SECRET_KEY,
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+        CACHES={"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}},
+    )
+    django.setup()
+
+
+@functools.cache
+def model_field():
+    framework()
+    from django.db import models
+
     return models.DateTimeField(null=True)
 
 
@@ -168,6 +185,94 @@ def model_datetime(value):
     except (ValidationError, ValueError, TypeError, psycopg2.Error):
         raise ValueError("refused") from None
     return str(cursor.fetchone()[0])
+
+
+@functools.cache
+def limiter():
+    framework()
+    import django_ratelimit
+    from django_ratelimit import core
+
+    if django_ratelimit.__version__ != "4.1.0":
+        raise SystemExit(f"needs django-ratelimit 4.1.0, this is {django_ratelimit.__version__}")
+    return core
+
+
+def rate(value):
+    """The count and the cache key of a rate, for a key prefix at an instant."""
+    text, prefix, now = value
+    core = limiter()
+    core.time.time = lambda: now
+    try:
+        core.get_usage(None, group="registry", key=lambda group, request: prefix, rate=text, increment=True)
+    except ImportError as error:
+        # Not one of ours that is missing: a dotted text names a function to import.
+        raise ValueError(str(error)) from None
+    count, period = core._split_rate(text)
+    window = core._get_window(prefix, period)
+    return f"{count} :1:{core._make_cache_key('registry', window, text, prefix, core.ALL)}"
+
+
+@functools.cache
+def bearer():
+    framework()
+    import jwt
+    import ninja_jwt
+    from ninja.security import HttpBearer
+    from ninja_jwt import tokens as library
+    from ninja_jwt.authentication import JWTBaseAuthentication
+
+    versions = (jwt.__version__, ninja_jwt.__version__)
+    if versions != ("2.10.1", "5.3.5"):
+        raise SystemExit(f"needs PyJWT 2.10.1 and django-ninja-jwt 5.3.5, these are {versions}")
+
+    class Bearer(JWTBaseAuthentication, HttpBearer):
+        def authenticate(self, request, token):
+            return self.get_validated_token(token)
+
+    class Now(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return tokens.NOW
+
+    jwt.api_jwt.datetime = Now
+    library.aware_utcnow = lambda: tokens.NOW
+    return Bearer()
+
+
+def access_token(header):
+    """What an `Authorization` header comes to: the did, or the message in the answer."""
+    authenticate = bearer()
+    from ninja_jwt.exceptions import InvalidToken
+
+    request = types.SimpleNamespace(headers={"Authorization": header})
+    try:
+        token = authenticate(request)
+        return json.dumps(token["did"]) if token else "Unauthorized"
+    except InvalidToken as error:
+        return str(error.detail)
+    except Exception:
+        # Whatever else is raised becomes the same page.
+        raise ValueError("uncaught") from None
+
+
+@functools.cache
+def float_adapter():
+    import pydantic
+
+    if pydantic.VERSION != "2.10.3":
+        raise SystemExit(f"needs pydantic 2.10.3, this is {pydantic.VERSION}")
+    return pydantic.TypeAdapter(float)
+
+
+def pydantic_float(value):
+    """A weight on its way out."""
+    import pydantic
+
+    try:
+        return repr(float_adapter().validate_python(value))
+    except (pydantic.ValidationError, OverflowError):
+        raise ValueError("refused") from None
 
 
 FUNCTIONS = {
@@ -191,5 +296,8 @@ FUNCTIONS = {
         compact,
         jsonb,
         model_datetime,
+        rate,
+        access_token,
+        pydantic_float,
     ]
 }

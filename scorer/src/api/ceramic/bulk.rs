@@ -102,7 +102,11 @@ async fn write(
         extra: None,
     };
     if scorer.is_none() && nothing_to_store && !matches!(kind, WriteKind::Delete) {
-        return Err(Failure::detail(500, "Scorer ID not set").into());
+        let configured = &call.service.settings().ceramic_cache_scorer_id;
+        return Err(match configured.is_empty() {
+            true => Failure::detail(500, "Scorer ID not set").into(),
+            false => Failure::quirk("the default scorer is no number").into(),
+        });
     }
     let write = StampWrite {
         address: address.to_owned(),

@@ -9,15 +9,15 @@ use num_bigint::BigInt;
 use crate::{
     api::{
         address, analytics,
-        call::{Call, integer_parameter},
+        call::Call,
         error::{Failure, Uncaught},
         host,
         query::Query,
         response::Answer,
-        validation::{Invalid, Step},
+        validation::{Findings, Invalid, Step},
     },
     auth::{api_key::Flavour, base64::urlsafe_decode_unpadded},
-    python::{Dict, Value, json},
+    python::{Dict, Value, int, json},
     store::{
         api_keys::ApiKey,
         stamp_pages::{self, Cursor, Page},
@@ -27,9 +27,9 @@ use crate::{
 const MAXIMUM_LIMIT: i64 = 1_000;
 
 /// The query of the endpoint.
-struct Parameters {
+struct Parameters<'a> {
     limit: BigInt,
-    cursor: Cursor,
+    token: Option<&'a str>,
     include_metadata: bool,
 }
 
@@ -56,28 +56,40 @@ pub(in crate::api) async fn list(call: &mut Call<'_>, address: &str) -> Result<A
     }
 }
 
-impl Parameters {
-    fn read(query: &Query) -> Result<Self, Failure> {
-        let limit = query
-            .last("limit")
-            .map_or(Ok(MAXIMUM_LIMIT.into()), |text| {
-                integer_parameter("query", "limit", text)
-            })?;
-        let include_metadata = query.last("include_metadata").map_or(Ok(false), |text| {
+impl<'a> Parameters<'a> {
+    /// # Errors
+    /// 422 with everything that is wrong.
+    fn read(query: &'a Query) -> Result<Self, Failure> {
+        let mut findings = Findings::default();
+        let limit = query.last("limit").map(|text| {
+            int::pydantic_int_str(text).map_err(|error| {
+                let at = [Step::Key("query"), Step::Key("limit")];
+                findings.push(Invalid::not_an_integer(&at, error));
+            })
+        });
+        let include_metadata = query.last("include_metadata").map(|text| {
             boolean(text).ok_or_else(|| {
-                Failure::Invalid(vec![Invalid::new(
+                findings.push(Invalid::new(
                     "bool_parsing",
                     &[Step::Key("query"), Step::Key("include_metadata")],
                     "Input should be a valid boolean, unable to interpret input",
-                )])
+                ));
             })
-        })?;
-        let token = query.last("token").filter(|token| !token.is_empty());
-        Ok(Self {
-            limit,
-            include_metadata,
-            cursor: token.map_or(Ok(Cursor::First), read_token)?,
-        })
+        });
+        let parameters = Self {
+            limit: limit
+                .transpose()
+                .ok()
+                .flatten()
+                .unwrap_or(MAXIMUM_LIMIT.into()),
+            token: query.last("token").filter(|token| !token.is_empty()),
+            include_metadata: include_metadata
+                .transpose()
+                .ok()
+                .flatten()
+                .unwrap_or_default(),
+        };
+        findings.into_result(parameters).map_err(Failure::Invalid)
     }
 }
 
@@ -115,7 +127,7 @@ async fn page(
     call: &mut Call<'_>,
     key: &ApiKey,
     address: &str,
-    parameters: &Parameters,
+    parameters: &Parameters<'_>,
 ) -> Result<Answer, Failure> {
     call.require_allowance(key).await?;
     if parameters.limit > BigInt::from(MAXIMUM_LIMIT) {
@@ -125,7 +137,8 @@ async fn page(
     let limit = u16::try_from(&parameters.limit)
         .map_err(|_| Failure::quirk("Negative indexing is not supported."))?;
     let pool = &call.service.databases().primary;
-    let page = stamp_pages::page(pool, &address, parameters.cursor, i64::from(limit)).await?;
+    let cursor = parameters.token.map_or(Ok(Cursor::First), read_token)?;
+    let page = stamp_pages::page(pool, &address, cursor, i64::from(limit)).await?;
     let items = page
         .stamps
         .iter()
@@ -189,6 +202,21 @@ fn links(call: &Call<'_>, page: &Page, address: &str, limit: u16) -> [Value; 2] 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn everything_that_is_wrong_with_a_query_is_told() {
+        let query = |text| Query::parse(text).unwrap();
+        let wrong = query("include_metadata=maybe&limit=x");
+        let Err(Failure::Invalid(items)) = Parameters::read(&wrong) else {
+            panic!("two values are wrong");
+        };
+        assert_eq!(items.len(), 2);
+        let fine = query("limit=1.0&token=&include_metadata=ON");
+        let parameters = Parameters::read(&fine).unwrap();
+        assert_eq!(parameters.limit, BigInt::from(1));
+        assert_eq!(parameters.token, None);
+        assert!(parameters.include_metadata);
+    }
 
     #[test]
     fn tokens_are_those_of_the_python_service() {

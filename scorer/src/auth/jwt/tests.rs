@@ -143,3 +143,29 @@ fn the_last_of_repeated_claims_counts() {
         Ok(())
     );
 }
+
+/// What PyJWT 2.10.1 and django-ninja-jwt 5.3.5 answer (`tests/vectors/make.py access_token`).
+#[test]
+fn tokens_pass_and_fail_as_with_the_python_libraries() {
+    let vectors = include_str!("../../../tests/vectors/access_token.tsv");
+    let key = Secret::new("vector-secret-key-0123456789abcdef0123456789abcdef");
+    let now = DateTime::from_timestamp_micros(1_768_478_400_123_456).unwrap();
+    let mut counts = std::collections::BTreeMap::new();
+    for line in vectors.split('\n').filter(|line| !line.is_empty()) {
+        let [input, outcome, expected] = line.splitn(3, '\t').collect::<Vec<_>>()[..] else {
+            panic!("not a vector: {line}");
+        };
+        let header: String = serde_json::from_str(input).unwrap();
+        let bytes = header.chars().map(|byte| u8::try_from(byte).unwrap());
+        let headers = Headers::new(&[("Authorization".to_owned(), bytes.collect())]);
+        let ours = match authenticate(&headers, &key, now) {
+            Ok(Caller(did)) => ("ok", json::dumps(&did)),
+            Err(Failure::Detail(401, text)) => ("ok", text.into_owned()),
+            Err(_) => ("error", "uncaught".to_owned()),
+        };
+        assert_eq!(ours, (outcome, expected.to_owned()), "{input}");
+        *counts.entry(expected).or_insert(0) += 1;
+    }
+    let common = counts.values().filter(|count| **count >= 5).count();
+    assert!(common >= 8, "{counts:?}");
+}
