@@ -348,6 +348,25 @@ mod tests {
     }
 
     #[test]
+    fn requests_of_one_origin_share_a_key() {
+        let client = "10.0.0.9".parse().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-api-key", "k".parse().unwrap());
+        let none = HeaderMap::new();
+        for (sticky, subject, headers, key) in [
+            (Sticky::Address, Some("0xab"), &headers, Some("0xab")),
+            (Sticky::Address, None, &headers, Some("k")),
+            (Sticky::Address, None, &none, Some("10.0.0.9")),
+            (Sticky::ApiKey, Some("0xab"), &headers, Some("k")),
+            (Sticky::ApiKey, Some("0xab"), &none, Some("10.0.0.9")),
+            (Sticky::None, Some("0xab"), &headers, None),
+        ] {
+            let found = sticky_key(sticky, subject, headers, client);
+            assert_eq!(found.as_deref(), key, "{sticky:?} {subject:?}");
+        }
+    }
+
+    #[test]
     fn a_bearer_token_names_whom_a_request_is_about() {
         let payload = URL_SAFE_NO_PAD.encode(r#"{"did": "did:pkh:eip155:1:0xAB"}"#);
         let mut headers = HeaderMap::new();

@@ -322,6 +322,31 @@ async fn the_last_change_of_stage_holds_for_all_and_the_kill_switch_needs_nobody
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_that_fails_on_one_replica_loses_the_users_of_all() {
+    let mut scene = Scene::new().await;
+    let failing = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    scene.candidate = Backend::answering(failing).await;
+    let database = Database::new("step_back").await;
+    let relay = Relay::to(&database).await;
+    scene.migrate(&relay.url);
+    let stage = "[stage]\ninitial = \"cutover\"\n[stage.step_back]\nmin_requests = 10";
+    let one = scene.start("one", stage, &relay.url);
+    let two = scene.start("two", stage, &relay.url);
+    assert!(two.send("/").await.starts_with("HTTP/1.1 500"));
+    for _ in 0..10 {
+        one.send("/").await;
+    }
+    for replica in [&one, &two] {
+        replica
+            .until("/api/status", |status| status["stage"] == "shadow")
+            .await;
+        let audit = replica.ask("/api/audit").await;
+        assert_eq!(audit["audit"][0]["actor"], "step-back", "{audit}");
+        assert!(replica.send("/").await.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_are_made_on_command_alone_and_never_beside_the_service() {
     let scene = Scene::new().await;
     let database = Database::new("tables").await;
