@@ -1,6 +1,6 @@
 //! The rows of a seeded database, so that all but a few can be left out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
@@ -147,7 +147,7 @@ impl SeedRows {
 
     /// These rows and all that foreign keys make them need, in order.
     pub fn with_parents(&self, rows: impl IntoIterator<Item = RowId>) -> Vec<RowId> {
-        let mut needed = std::collections::BTreeSet::new();
+        let mut needed = BTreeSet::new();
         let mut waiting: Vec<RowId> = rows.into_iter().collect();
         while let Some((table, row)) = waiting.pop() {
             if needed.insert((table, row)) {
