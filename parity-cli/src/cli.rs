@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        completions, demo, doctor, explore, export, import, load, man, minimize, record, replay,
-        report, stub,
+        completions, demo, doctor, explore, export, import, load, man, minimize, noise, record,
+        replay, report, stub,
     },
     exit::{Exit, Failure},
     terminal::Terminal,
@@ -46,6 +46,7 @@ enum Command {
     Completions(completions::Arguments),
     Load(load::Arguments),
     Minimize(minimize::Arguments),
+    Noise(noise::Arguments),
     Doctor(doctor::Arguments),
     Explore(explore::Arguments),
     Man(man::Arguments),
@@ -74,6 +75,7 @@ impl Cli {
             Command::Completions(arguments) => completions::run(&arguments, terminal),
             Command::Load(arguments) => load::run(&arguments, terminal).await,
             Command::Minimize(arguments) => minimize::run(&arguments, terminal).await,
+            Command::Noise(arguments) => noise::run(&arguments, terminal).await,
             Command::Doctor(arguments) => doctor::run(&arguments, terminal).await,
             Command::Explore(arguments) => explore::run(&arguments, terminal).await,
             Command::Man(arguments) => man::run(&arguments),

@@ -9,6 +9,7 @@ pub mod import;
 pub mod load;
 pub mod man;
 pub mod minimize;
+pub mod noise;
 pub mod record;
 pub mod replay;
 pub mod report;

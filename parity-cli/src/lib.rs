@@ -11,6 +11,7 @@ pub mod explore;
 pub mod faulty;
 pub mod http_server;
 pub mod load;
+pub mod noise;
 pub mod recorder;
 pub mod replay;
 pub mod reproduce;

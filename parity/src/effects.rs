@@ -1,10 +1,14 @@
 //! The rows a request inserted, updated and deleted.
 
+mod net;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::json::Json;
+
+pub use net::{Change, net};
 
 /// Changed rows by table name. Numerics are strings with their full scale, jsonb is JSON,
 /// timestamps are ISO 8601 in UTC.

@@ -253,7 +253,16 @@ impl Redactor {
             for row in &mut rows.deleted {
                 *row = replace("deleted", row);
             }
-            for RowUpdate { before, after, .. } in &mut rows.updated {
+            for RowUpdate { pk, before, after } in &mut rows.updated {
+                *pk = self.value(
+                    table,
+                    &mut vec![
+                        Segment::Key("updated"),
+                        Segment::Index(0),
+                        Segment::Key("pk"),
+                    ],
+                    pk,
+                );
                 *before = replace("updated", before);
                 *after = replace("updated", after);
             }

@@ -67,6 +67,8 @@ impl Admin {
             (&Method::GET, "/api/clusters") => api::clusters(&self.service),
             (&Method::GET, "/api/divergences") => api::divergences(&self.service, &query).await,
             (&Method::GET, "/api/latency") => api::latency(&self.service, &query),
+            (&Method::GET, "/api/noise") => api::noise(&self.service),
+            (&Method::GET, "/api/noise.toml") => api::noise_as_rules(&self.service),
             (&Method::GET, "/api/audit") => api::audit(&self.service),
             (&Method::POST, "/api/stage" | "/api/kill") => {
                 // A page in a browser cannot send this type to another origin unasked.

@@ -1,6 +1,7 @@
 //! One TOML file configures everything; a key nobody knows is an error with its line.
 
 pub mod backend;
+pub mod comparison;
 mod explain;
 pub mod mirror;
 pub mod operation;
@@ -15,6 +16,7 @@ use std::{
 use serde::Deserialize;
 
 pub use backend::{Backend, CandidateConfig, Protocol};
+pub use comparison::{NoiseConfig, RowsConfig};
 pub use mirror::{BreakerConfig, MirrorConfig, RouteConfig, Sticky, WritePolicy};
 pub use operation::{AdminConfig, JournalConfig, RecordingConfig, StageConfig, StepBackConfig};
 pub use sink::SinkConfig;
@@ -48,6 +50,11 @@ pub struct Config {
     /// Accepted divergences; absent: none is accepted.
     #[serde(default)]
     pub ledger: Option<PathBuf>,
+    /// Absent: rows are not compared.
+    #[serde(default)]
+    pub rows: Option<RowsConfig>,
+    #[serde(default)]
+    pub noise: NoiseConfig,
     #[serde(default)]
     pub redaction: RedactionConfig,
     #[serde(default)]
@@ -225,6 +232,8 @@ impl Config {
             routes: Vec::new(),
             rules: None,
             ledger: None,
+            rows: None,
+            noise: NoiseConfig::default(),
             redaction: RedactionConfig::default(),
             journal: JournalConfig::default(),
             recording: RecordingConfig::default(),
@@ -264,12 +273,33 @@ impl Config {
             route.validate().map_err(ConfigError::Invalid)?;
         }
         self.refuse_unacknowledged_writes()?;
+        self.refuse_incomparable_rows()?;
+        self.noise.validate().map_err(ConfigError::Invalid)?;
         self.stage.validate().map_err(ConfigError::Invalid)?;
         self.recording.validate().map_err(ConfigError::Invalid)?;
         if let Some(sink) = &self.sink {
             sink.validate().map_err(ConfigError::Invalid)?;
         }
         self.admin.validate().map_err(ConfigError::Invalid)
+    }
+
+    /// Rows can be compared where the candidate tells them, and numbers are known for numbers.
+    fn refuse_incomparable_rows(&self) -> Result<(), ConfigError> {
+        let Some(rows) = &self.rows else {
+            return Ok(());
+        };
+        rows.validate().map_err(ConfigError::Invalid)?;
+        let embedded = matches!(self.candidate, Some(CandidateConfig::Embedded(_)));
+        let missing = match (embedded, &self.rules) {
+            (false, _) => {
+                "candidate.kind = \"embedded\": only it says which rows it would have written"
+            }
+            (true, None) => {
+                "rules: without their identities every number that the database assigns differs"
+            }
+            (true, Some(_)) => return Ok(()),
+        };
+        Err(ConfigError::Invalid(format!("[rows] needs {missing}")))
     }
 
     /// A candidate that writes to live state has to be asked for twice.
@@ -344,6 +374,31 @@ mod tests {
         let text = "[reference]\nurl = \"http://a\"\n[candidate]\nkind = \"http\"\nurl = \"http://b\"\n\
                     [[route]]\nname = \"bulk\"\nmethods = [\"POST\"]\npath = \"/x\"\nwrites = \"dry-run\"\n";
         assert!(load(text).unwrap_err().to_string().contains("embedded"));
+    }
+
+    #[test]
+    fn rows_need_a_candidate_that_tells_them_and_rules_that_know_their_numbers() {
+        let reference = "[reference]\nurl = \"http://a\"\n[rows]\n";
+        let http = "[candidate]\nkind = \"http\"\nurl = \"http://b\"\n";
+        let embedded = "[candidate]\nkind = \"embedded\"\n";
+        let error = |text: String| load(&text).unwrap_err().to_string();
+        assert!(error(format!("rules = \"r\"\n{reference}{http}")).contains("embedded"));
+        assert!(error(format!("{reference}{embedded}")).contains("[rows] needs rules"));
+        assert!(error(format!("{reference}conections = 1\n")).contains("conections"));
+        let config = load(&format!("rules = \"r\"\n{reference}{embedded}")).unwrap();
+        assert!(config.explain().contains("SHADOW_PROXY_ROWS_URL"));
+    }
+
+    #[test]
+    fn the_reference_is_asked_twice_only_where_that_is_possible() {
+        let reference = "[reference]\nurl = \"http://a\"\n";
+        let error = |text: &str| load(&format!("{reference}{text}")).unwrap_err().to_string();
+        assert!(error("[noise]\nrate = 1.5\n").contains("noise.rate"));
+        assert!(error("[noise]\nmax_per_second = 0\n").contains("max_per_second"));
+        let route = "[[route]]\nname = \"x\"\nmethods = [\"POST\"]\npath = \"/x\"\nnoise = 0.1\n";
+        assert!(error(route).contains("mutates = false"));
+        let config = load(&format!("{reference}{route}mutates = false\n")).unwrap();
+        assert!(config.explain().contains("asked twice"));
     }
 
     #[test]

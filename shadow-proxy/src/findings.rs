@@ -11,22 +11,25 @@ use std::{
 
 use http::StatusCode;
 use parity::{
+    clocks,
     cluster::{Cluster, Clusters, Group, Sighting, Signature},
     compare::{Comparison, Observation},
     exchange,
     outcome::Outcome,
     rules::Rules,
-    verdict::{Policy, RouteTest, RouteVerdict, judge},
+    verdict::{RouteTest, RouteVerdict},
 };
 use parking_lot::Mutex;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
 
 use crate::{
+    accounts::Accounts,
     forward::failure::Failure,
-    journal::{self, Journal, Line},
+    journal::{self, Journal, Line, Rows},
     latency::Latencies,
     sink::{Entry, Outbox},
     stage::Side,
+    verdicts::{self, Judged},
 };
 
 /// Divergences kept in memory for the admin port.
@@ -41,6 +44,8 @@ pub struct Pair {
     pub request: exchange::Request,
     pub reference: Observation,
     pub candidate: Observation,
+    /// What the clocks of reference and candidate can have shown while each answered.
+    pub clocks: Option<[clocks::Span; 2]>,
 }
 
 /// A pair that was found different, without its secrets.
@@ -67,6 +72,8 @@ pub struct Findings {
     journal: Arc<Journal>,
     outbox: Option<Arc<Outbox>>,
     latencies: Arc<Latencies>,
+    rows: Arc<Accounts>,
+    noise: Arc<Accounts>,
     durations: HistogramVec,
     answers: IntCounterVec,
     failures: IntCounterVec,
@@ -100,6 +107,8 @@ impl Findings {
             journal: Arc::new(journal),
             outbox,
             latencies: Arc::default(),
+            rows: Arc::default(),
+            noise: Arc::default(),
             durations: HistogramVec::new(durations, &["side", "route"]).expect(CONSTANT),
             answers: IntCounterVec::new(answers, &["side", "status"]).expect(CONSTANT),
             failures: IntCounterVec::new(failures, &["side", "class"]).expect(CONSTANT),
@@ -118,6 +127,8 @@ impl Findings {
             journal: Arc::clone(&self.journal),
             outbox: self.outbox.clone(),
             latencies: Arc::clone(&self.latencies),
+            rows: Arc::clone(&self.rows),
+            noise: Arc::clone(&self.noise),
             durations: self.durations.clone(),
             answers: self.answers.clone(),
             failures: self.failures.clone(),
@@ -164,6 +175,21 @@ impl Findings {
         self.test(route, |test| test.observe(outcome));
     }
 
+    /// Two answers of the reference to the same request were compared.
+    pub fn compared_with_itself(&self, route: &Arc<str>, outcome: Outcome) {
+        self.test(route, |test| test.observe_reference(outcome));
+    }
+
+    /// What became of the rows of requests that may write.
+    pub fn rows(&self) -> &Arc<Accounts> {
+        &self.rows
+    }
+
+    /// What became of the requests that the reference was to be asked twice.
+    pub fn noise(&self) -> &Arc<Accounts> {
+        &self.noise
+    }
+
     /// Keeps a divergence; the pair and the comparison come without secrets.
     pub fn keep(&self, rules: &Rules, pair: Pair, comparison: Comparison) {
         let now = chrono::Utc::now();
@@ -176,6 +202,12 @@ impl Findings {
             request: pair.request,
             reference: pair.reference.response,
             candidate: pair.candidate.response,
+            rows: pair.reference.effects.zip(pair.candidate.effects).map(
+                |(reference, candidate)| Rows {
+                    reference,
+                    candidate,
+                },
+            ),
             diverged: comparison.diverged,
             tolerated: comparison.tolerated,
         };
@@ -219,14 +251,8 @@ impl Findings {
     }
 
     /// Verdict per route; routes that saw nothing yet are insufficient.
-    pub fn verdicts<'a>(&self, routes: impl Iterator<Item = &'a Arc<str>>) -> Vec<RouteVerdict> {
-        let mut tests: BTreeMap<String, RouteTest> = routes
-            .map(|route| (route.as_ref().to_owned(), RouteTest::default()))
-            .collect();
-        for (route, test) in self.tests.lock().iter() {
-            tests.insert(route.as_ref().to_owned(), *test);
-        }
-        judge(&Policy::default(), &tests)
+    pub fn verdicts(&self, judged: &[Judged]) -> Vec<RouteVerdict> {
+        verdicts::judge(self.tests(), judged)
     }
 
     /// Evidence by route.

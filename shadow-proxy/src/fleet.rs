@@ -4,15 +4,20 @@
 //! (`docs/evidence.md`, Replicas). This replica's own are always current; those of others are as
 //! old as the sink's last reading, which does not depend on what they say.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use parity::{
     accounting::Accounting,
     cluster::{Cluster, Clusters},
-    verdict::{Policy, RouteTest, RouteVerdict, judge},
+    verdict::{RouteTest, RouteVerdict},
 };
 
-use crate::{accounts::Accounts, findings::Findings, sink::Sink};
+use crate::{
+    accounts::Accounts,
+    findings::Findings,
+    sink::Sink,
+    verdicts::{self, Judged},
+};
 
 /// Findings of this replica and, where there is a sink, of the others on the same question.
 #[derive(Debug)]
@@ -65,12 +70,8 @@ impl Fleet {
     }
 
     /// Verdict per route; routes that saw nothing yet are insufficient.
-    pub fn verdicts<'a>(&self, routes: impl Iterator<Item = &'a Arc<str>>) -> Vec<RouteVerdict> {
-        let mut tests = self.tests.clone();
-        for route in routes {
-            tests.entry(route.to_string()).or_default();
-        }
-        judge(&Policy::default(), &tests)
+    pub fn verdicts(&self, judged: &[Judged]) -> Vec<RouteVerdict> {
+        verdicts::judge(self.tests.clone(), judged)
     }
 
     /// Causes, those that affect most requests first.

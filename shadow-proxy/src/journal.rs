@@ -17,6 +17,7 @@ use std::{
 };
 
 use parity::{
+    effects::Effects,
     exchange::{Request, Response},
     outcome::Divergence,
 };
@@ -41,8 +42,18 @@ pub struct Line {
     pub request: Request,
     pub reference: Response,
     pub candidate: Response,
+    /// Where the rows were compared too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Rows>,
     pub diverged: Vec<Divergence>,
     pub tolerated: Vec<Divergence>,
+}
+
+/// The rows that the reference wrote and that the candidate would have written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rows {
+    pub reference: Effects,
+    pub candidate: Effects,
 }
 
 /// What became of the lines.
@@ -285,6 +296,7 @@ mod tests {
             },
             reference: response.clone(),
             candidate: response,
+            rows: None,
             diverged: Vec::new(),
             tolerated: Vec::new(),
         }

@@ -32,6 +32,9 @@ impl Judge {
         // Requests of live traffic come without an order that both sides share: what one pair
         // teaches about identifiers is not carried to the next.
         let mut bindings = Bindings::default();
+        if let Some([reference, candidate]) = pair.clocks {
+            bindings.clocks_showed(reference, candidate);
+        }
         let mut comparison = compare(&context, &mut bindings, &pair.reference, &pair.candidate);
         self.ledger.apply(
             &route,
@@ -44,7 +47,7 @@ impl Judge {
 
     /// The name by which rules and ledger speak of the route: the one in the rules' own table, or
     /// where that does not know the path, the one of the proxy's configuration.
-    fn route(&self, pair: &Pair) -> String {
+    pub fn route(&self, pair: &Pair) -> String {
         match self.rules.route(&pair.request, &[]) {
             unknown if unknown == OTHER_ROUTE => pair.route.to_string(),
             known => known,
@@ -108,6 +111,7 @@ mod tests {
             },
             reference: answer("[1, 2]"),
             candidate: answer("[2, 1]"),
+            clocks: None,
         };
         let rules = Rules::load(RULES).expect("rules");
         Judge::new(rules, Ledger::none()).compare(&pair).outcome

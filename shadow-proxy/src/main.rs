@@ -96,7 +96,14 @@ async fn run(path: &Path, record: Option<PathBuf>) -> Result<(), Failure> {
         Some(CandidateConfig::Embedded(_)) => Some(embedded_scorer()?),
         _ => None,
     };
-    let proxy = Proxy::start_with(config, Parts { scorer }).await?;
+    let proxy = Proxy::start_with(
+        config,
+        Parts {
+            scorer,
+            ..Parts::default()
+        },
+    )
+    .await?;
     tracing::info!(address = %proxy.address(), admin = %proxy.admin_address(), "serving");
     loop {
         tokio::select! {

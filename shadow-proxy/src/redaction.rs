@@ -17,6 +17,21 @@ const CREDENTIALS: [&str; 5] = [
     "$.credential.proof",
 ];
 
+/// What rows of the scoring service hold of the same, and of requests: proofs, keys, headers.
+const ROW_SECRETS: [&str; 11] = [
+    "account_accountapikey.updated[*].hashed_key_sha256",
+    "account_accountapikey.updated[*].pk",
+    "account_accountapikeyanalytics.inserted[*].api_key_id",
+    "account_accountapikeyanalytics.inserted[*].headers.*",
+    "account_accountapikeyanalytics.inserted[*].query_params.*",
+    "ceramic_cache_ceramiccache.inserted[*].proof_value",
+    "ceramic_cache_ceramiccache.inserted[*].stamp.proof",
+    "registry_stamp.deleted[*].credential.proof",
+    "registry_stamp.inserted[*].credential.proof",
+    "registry_stamp.updated[*].credential.proof",
+    "ceramic_cache_ceramiccache.updated[*].stamp.proof",
+];
+
 /// Query parameters whose values never leave the process.
 const SECRET_PARAMETERS: [&str; 6] = [
     "api_key",
@@ -63,7 +78,7 @@ impl Redaction {
             redactor = redactor.keep_header(header);
         }
         let configured = config.paths.iter().map(String::as_str);
-        for path in CREDENTIALS.into_iter().chain(configured) {
+        for path in CREDENTIALS.into_iter().chain(ROW_SECRETS).chain(configured) {
             let pattern = Pattern::parse(path).map_err(|source| RedactionError::Path {
                 path: path.to_owned(),
                 source,
@@ -97,6 +112,7 @@ impl Redaction {
             request,
             reference: observation(&pair.reference),
             candidate: observation(&pair.candidate),
+            clocks: pair.clocks,
         }
     }
 
@@ -158,6 +174,7 @@ mod tests {
             },
             reference: observation("Set-Cookie"),
             candidate: observation("Authorization"),
+            clocks: None,
         };
         let redaction = Redaction::new(&RedactionConfig::default()).unwrap();
         let kept = redaction.pair(&pair);

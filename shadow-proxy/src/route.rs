@@ -105,6 +105,16 @@ pub struct Route {
     pub rate: Option<f64>,
     /// Whether a request can change rows.
     pub mutates: bool,
+    /// Share of which the reference is asked twice; absent: the default for safe reads.
+    pub noise: Option<f64>,
+}
+
+impl Route {
+    /// Share of the requests with this method of which the reference is asked twice.
+    pub fn noise_share(&self, method: &Method, default: f64) -> f64 {
+        let safe = !self.mutates && matches!(*method, Method::GET | Method::HEAD);
+        self.noise.unwrap_or(if safe { default } else { 0.0 })
+    }
 }
 
 #[derive(Debug)]
@@ -176,9 +186,9 @@ impl Routes {
         }
     }
 
-    /// Names of the configured routes.
-    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.entries.iter().map(|entry| &entry.route.name)
+    /// The configured routes.
+    pub fn all(&self) -> impl Iterator<Item = &Route> {
+        self.entries.iter().map(|entry| entry.route.as_ref())
     }
 }
 
@@ -191,10 +201,6 @@ impl Entry {
                 None => Segment::Literal(segment.to_owned()),
             }
         });
-        let writing_method = config
-            .methods
-            .iter()
-            .any(|method| !matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE"));
         Self {
             methods: config.methods.clone(),
             segments: segments.collect(),
@@ -202,9 +208,8 @@ impl Entry {
                 name: config.name.as_str().into(),
                 writes: config.writes,
                 rate: config.rate,
-                mutates: config
-                    .mutates
-                    .unwrap_or(writing_method || config.methods.is_empty()),
+                mutates: config.can_write(),
+                noise: config.noise,
             }),
             other_method: unnamed(&format!("{}:other-method", config.name)),
         }
@@ -246,6 +251,8 @@ fn unnamed(name: &str) -> [Arc<Route>; 2] {
             writes: None,
             rate: None,
             mutates,
+            // Nobody said that it may be asked twice.
+            noise: Some(0.0),
         })
     })
 }

@@ -7,6 +7,10 @@ use sha2::{Digest, Sha256};
 pub enum Purpose {
     Mirror,
     Canary,
+    /// Requests that the reference is asked twice.
+    Noise,
+    /// Whether it is asked again before or after the candidate.
+    NoiseOrder,
     Recording,
 }
 
@@ -16,6 +20,8 @@ pub fn position(purpose: Purpose, key: &str) -> f64 {
     let salt: &[u8] = match purpose {
         Purpose::Mirror => b"mirror\0",
         Purpose::Canary => b"canary\0",
+        Purpose::Noise => b"noise\0",
+        Purpose::NoiseOrder => b"noise-order\0",
         Purpose::Recording => b"recording\0",
     };
     let digest = Sha256::new()

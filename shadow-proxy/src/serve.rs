@@ -27,12 +27,14 @@ use crate::{
     },
     listener::{Answer, Client},
     mirror::{Facts, Held, Mirror},
+    noise,
     recording::{Place, Recorder},
     route::{self, Matched, Routes},
     sink::Sink,
     stage::{Side, Sign, Stage},
     subjects::{Subjects, Watch},
     tee::{Audience, RequestCapture, RequestHead, ResponseTee},
+    verdicts::{self, Judged},
 };
 
 /// Asks for the candidate for one request, where that is configured.
@@ -53,6 +55,13 @@ pub(crate) struct Live {
     pub(crate) mirror: Option<Arc<Mirror>>,
     /// Of the question that this configuration asks.
     pub(crate) findings: Arc<Findings>,
+}
+
+impl Live {
+    /// Everything that has a verdict.
+    pub(crate) fn judged(&self) -> Vec<Judged> {
+        verdicts::judged(&self.config, &self.routes)
+    }
 }
 
 /// A candidate that answers users.
@@ -182,6 +191,7 @@ impl Service {
         };
         let not_mirrored = match &live.mirror {
             None => Some("no_candidate"),
+            Some(_) if request.headers().contains_key(noise::MARK) => Some("noise_probe"),
             Some(_) if !standing.mirrors(server) => Some("stage"),
             Some(_) => None,
         };
@@ -224,8 +234,9 @@ impl Service {
             // From here on the bytes of this connection may be no HTTP.
             client.switched.store(true, Ordering::Release);
         }
-        let (server, route) = (plan.server, Arc::clone(&plan.matched.route.name));
-        let audience = Audience {
+        let (server, matched) = (plan.server, Arc::clone(&plan.matched.route));
+        let route = &matched.name;
+        let mut audience = Audience {
             recording: self.place(&plan, &outbound),
             mirror: live.mirror.clone().zip(hold(live, plan, &outbound)),
         };
@@ -233,6 +244,9 @@ impl Service {
         let tapped = (!audience.is_empty()).then(|| {
             let head = RequestHead::of(&outbound);
             let capture = RequestCapture::tap(&mut outbound.request, cap);
+            if let Some((mirror, held)) = &mut audience.mirror {
+                mirror.look(held, &matched, &head, &capture);
+            }
             (audience, head, capture)
         });
         let begun = Instant::now();
@@ -251,7 +265,7 @@ impl Service {
                 return Err(failure);
             }
         };
-        live.findings.asked(server, &route, begun.elapsed());
+        live.findings.asked(server, route, begun.elapsed());
         live.findings.served(server, response.status());
         if server == Side::Candidate {
             let failed = response.status().is_server_error();
@@ -285,6 +299,10 @@ fn hold(live: &Live, plan: Plan, outbound: &Outbound) -> Option<Held> {
         may_switch: outbound.may_switch(),
         server: plan.server,
         stage: plan.stage,
+        noise_share: plan
+            .matched
+            .route
+            .noise_share(outbound.request.method(), live.config.noise.rate),
     };
     match (&live.mirror, plan.not_mirrored) {
         (Some(mirror), None) => mirror.hold(&facts, plan.ticket, plan.watch),

@@ -10,6 +10,7 @@ use parity::{
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use sqlx::postgres::PgConnectOptions;
 use tokio::{
     net::TcpListener,
     runtime::{self, Runtime},
@@ -25,7 +26,7 @@ use crate::{
         embedded::{Embedded, Scorer},
         http::HttpBackend,
     },
-    config::{CandidateConfig, Config, ConfigError, units::Span},
+    config::{CandidateConfig, Config, ConfigError, RowsConfig, units::Span},
     findings::Findings,
     fleet::Fleet,
     forward::{connect::BackendError, upstream::Upstream},
@@ -34,12 +35,15 @@ use crate::{
     lanes::Lanes,
     listener,
     mirror::{Mirror, MirrorParts},
+    noise::Noise,
     recording::Recorder,
     redaction::{Redaction, RedactionError},
     route::Routes,
+    rows::Rows,
     serve::{Live, Service, Serving},
     sink::{Sink, SinkError},
     stage::{Stage, StateError},
+    verdicts,
 };
 
 /// Why the proxy cannot start.
@@ -74,6 +78,9 @@ pub enum StartError {
     Sink(#[from] SinkError),
     #[error("the configuration asks for the embedded scorer, but none was given")]
     NoScorer,
+    /// The URL itself may hold a password and is not shown.
+    #[error("rows.url_env: the environment variable `{0}` is not set to a PostgreSQL URL")]
+    RowsUrl(String),
 }
 
 /// What the configuration cannot say.
@@ -81,12 +88,15 @@ pub enum StartError {
 pub struct Parts {
     /// Required by `candidate.kind = "embedded"`.
     pub scorer: Option<Arc<dyn Scorer>>,
+    /// The database that the reference writes to, instead of the one `rows.url_env` names.
+    pub rows_database: Option<PgConnectOptions>,
 }
 
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Parts")
             .field("scorer", &self.scorer.is_some())
+            .field("rows_database", &self.rows_database.is_some())
             .finish()
     }
 }
@@ -104,7 +114,16 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     }
     Shared::judge(config)?;
     Redaction::new(&config.redaction)?;
+    if let Some(rows) = &config.rows {
+        rows_database(rows)?;
+    }
     Ok(())
+}
+
+fn rows_database(config: &RowsConfig) -> Result<PgConnectOptions, StartError> {
+    let url = std::env::var(&config.url_env).ok();
+    url.and_then(|url| url.parse().ok())
+        .ok_or_else(|| StartError::RowsUrl(config.url_env.clone()))
 }
 
 /// The proxy, to be started.
@@ -254,6 +273,30 @@ impl Shared {
         Ok(Judge::new(rules, ledger))
     }
 
+    fn rows(
+        &self,
+        config: &Config,
+        candidate: &Candidate,
+        findings: &Findings,
+    ) -> Result<Option<Arc<Rows>>, StartError> {
+        let (Some(rows), Candidate::Embedded(scorer)) = (&config.rows, candidate) else {
+            return Ok(None);
+        };
+        let database = match &self.parts.rows_database {
+            Some(database) => database.clone(),
+            None => rows_database(rows)?,
+        };
+        let accounts = Arc::clone(findings.rows());
+        Ok(Some(Rows::new(rows, &database, scorer.clone(), accounts)))
+    }
+
+    fn noise(config: &Config, routes: &Routes, findings: &Findings) -> Option<Noise> {
+        routes
+            .all()
+            .any(|route| verdicts::is_asked_twice(config, route))
+            .then(|| Noise::new(&config.noise, Arc::clone(findings.noise())))
+    }
+
     fn live(&self, config: Config) -> Result<Live, StartError> {
         let findings = self.findings(&config)?;
         let limits = &config.limits;
@@ -277,12 +320,15 @@ impl Shared {
                 )
             }
         };
+        let routes = Routes::new(&config.routes);
         let mirror = match candidate {
             None => None,
             Some(candidate) => {
                 let reference = HttpBackend::new(upstream(&config.reference)?, cap);
                 let _entered = self.runtime.0.as_ref().map(Runtime::enter);
                 let parts = MirrorParts {
+                    rows: self.rows(&config, &candidate, &findings)?,
+                    noise: Self::noise(&config, &routes, &findings),
                     candidate,
                     reference: Candidate::Http(reference),
                     judge: Self::judge(&config)?,
@@ -294,7 +340,7 @@ impl Shared {
             }
         };
         Ok(Live {
-            routes: Routes::new(&config.routes),
+            routes,
             reference: upstream(&config.reference)?,
             candidate: serving,
             mirror,
@@ -314,10 +360,15 @@ fn question(config: &Config) -> Result<String, StartError> {
             source,
         }),
     };
+    let judged = format!(
+        "{:?}",
+        verdicts::judged(config, &Routes::new(&config.routes))
+    );
     let series = config.sink.as_ref().map_or("", |sink| sink.series.as_str());
     let digest = [
         env!("CARGO_PKG_VERSION").as_bytes(),
         series.as_bytes(),
+        judged.as_bytes(),
         &read(&config.rules)?,
         &read(&config.ledger)?,
     ]

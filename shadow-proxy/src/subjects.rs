@@ -55,6 +55,11 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// Whom the request is about.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
     /// This request's own write is over.
     pub fn written(&mut self) {
         if std::mem::take(&mut self.writing)

@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use parity::exchange;
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use crate::{
     accounts::Fate,
@@ -23,6 +24,7 @@ use crate::{
     },
     mirror::{Held, Mirror},
     recording::Place,
+    route,
 };
 
 /// A request without its body, as the backend got it.
@@ -45,14 +47,24 @@ impl RequestHead {
         }
     }
 
+    fn target(&self) -> String {
+        match &self.raw_target {
+            Some(raw) => String::from_utf8_lossy(raw).into_owned(),
+            None => self.uri.to_string(),
+        }
+    }
+
+    /// The path, decoded as the reference decodes it.
+    pub fn path(&self) -> String {
+        let target = self.target();
+        route::percent_decode(target.split('?').next().unwrap_or_default())
+    }
+
     /// The request as `parity` knows it.
     pub fn to_request(&self, body: Bytes) -> exchange::Request {
         exchange::Request {
             method: self.method.as_str().to_owned(),
-            target: match &self.raw_target {
-                Some(raw) => String::from_utf8_lossy(raw).into_owned(),
-                None => self.uri.to_string(),
-            },
+            target: self.target(),
             headers: headers_of(&self.headers),
             body,
         }
@@ -82,6 +94,8 @@ struct Capture {
     length: usize,
     cap: usize,
     progress: Progress,
+    /// Who waits for the whole body while the exchange goes on.
+    waiting: Option<oneshot::Sender<Bytes>>,
 }
 
 impl Capture {
@@ -91,6 +105,7 @@ impl Capture {
             length: 0,
             cap,
             progress: Progress::Open,
+            waiting: None,
         }
     }
 
@@ -102,6 +117,7 @@ impl Capture {
         if self.length > self.cap {
             self.frames = Vec::new();
             self.progress = Progress::OverCap;
+            self.waiting = None;
         } else {
             self.frames.push(data.clone());
         }
@@ -110,6 +126,12 @@ impl Capture {
     fn finish(&mut self) {
         if self.progress == Progress::Open {
             self.progress = Progress::Complete;
+            if let Some(waiting) = self.waiting.take() {
+                let body = self.take();
+                self.frames.push(body.clone());
+                // Whoever waited may have gone.
+                let _ = waiting.send(body);
+            }
         }
     }
 
@@ -141,6 +163,19 @@ impl RequestCapture {
             capture: Arc::clone(&capture),
         });
         Self(Some(capture))
+    }
+
+    /// The whole body as soon as it went by; nothing when it does not.
+    pub fn whole(&self) -> oneshot::Receiver<Bytes> {
+        let (sender, receiver) = oneshot::channel();
+        match &self.0 {
+            Some(capture) => capture.lock().waiting = Some(sender),
+            None => {
+                // The receiver is at hand.
+                let _ = sender.send(Bytes::new());
+            }
+        }
+        receiver
     }
 
     /// The whole body.

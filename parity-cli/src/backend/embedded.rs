@@ -1,7 +1,5 @@
 //! The scorer in this process, on a database of its own, with the clock of the recording.
 
-mod rows;
-
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -21,6 +19,7 @@ use scorer::{
     service::{Databases, Service},
     settings::Settings,
 };
+use shadow_proxy::candidate::embedded::rows;
 
 use super::{Answer, Backend, BackendError, Session};
 use crate::database::{DatabaseError, FreshDatabase, FreshDatabases, Seed, SeedRows};

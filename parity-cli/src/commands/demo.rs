@@ -116,6 +116,7 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
     let scorer: Arc<dyn Scorer> = candidate.clone();
     let parts = Parts {
         scorer: Some(scorer),
+        ..Parts::default()
     };
     let proxy = Proxy::start_with(config, parts)
         .await

@@ -3,14 +3,14 @@
 //! Generic over any schema. Values are written as the recordings have them: numerics as text with
 //! their full scale, jsonb as JSON, timestamps as ISO 8601 in UTC.
 
-mod net;
-
 use std::collections::BTreeMap;
 
-use parity::{effects::Effects, json};
+use parity::{
+    effects::{Change, Effects, net},
+    json,
+};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
 
-use self::net::Change;
 use super::DatabaseError;
 
 /// Schema of everything row capture adds to a database.
@@ -234,7 +234,7 @@ impl RowCapture {
             let (old, new) = (value(old)?, value(new)?);
             changes.push(Change { table, old, new });
         }
-        Ok(net::net(changes, &self.keys))
+        Ok(net(changes, &self.keys))
     }
 
     /// Forgets what changed so far, e.g. by the SQL before a step.

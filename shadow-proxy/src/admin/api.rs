@@ -8,11 +8,11 @@ use parity::cluster::Signature;
 use serde::Deserialize;
 use serde_json::{Value, json as object};
 
-use super::{json, problem};
+use super::{json, problem, respond};
 use crate::{
     candidate::breaker::BreakerState, config::operation::Rung, findings::Found,
-    forward::body::Body, latency::SLOT_SECONDS, route::percent_decode, serve::Service,
-    stage::Standing,
+    forward::body::Body, latency::SLOT_SECONDS, noise::Noise, route::percent_decode,
+    serve::Service, stage::Standing, verdicts::rows_of,
 };
 
 /// Longest wait for the other replicas to be told of a change.
@@ -85,6 +85,8 @@ pub(super) fn status(service: &Service) -> Response<Body> {
             "open": service.accounts.open(),
             "mirror": mirror,
             "routes": routes,
+            "rows": service.live().findings.rows().totals(),
+            "noise": service.live().findings.noise().totals(),
             "step_backs": service.stage.step_backs(),
             "version": env!("CARGO_PKG_VERSION"),
             "replica": service.sink.as_ref().map(|sink| sink.replica()),
@@ -110,11 +112,16 @@ fn name_of(state: BreakerState) -> &'static str {
 /// Of all replicas.
 pub(super) fn verdicts(service: &Service) -> Response<Body> {
     let fleet = service.fleet();
-    let verdicts = fleet.verdicts(service.live().routes.names());
+    let verdicts = fleet.verdicts(&service.live().judged());
     let overall = parity::verdict::overall(&verdicts);
     let counts = fleet.counts.iter();
+    let rows = service.live().findings.rows().by_route();
+    let rows = rows
+        .iter()
+        .map(|(route, account)| object!({ "route": rows_of(route), "counts": account.totals }));
     let counts: Vec<Value> = counts
         .map(|(route, counts)| object!({ "route": route, "counts": counts }))
+        .chain(rows)
         .collect();
     json(
         StatusCode::OK,
@@ -232,6 +239,42 @@ fn of_this(
         .take(limit)
         .map(|found| object!({ "id": found.id, "divergence": found.line }))
         .collect()
+}
+
+/// Rules proposed from comparing the reference with itself. None of them is in force.
+pub(super) fn noise(service: &Service) -> Response<Body> {
+    let live = service.live();
+    let noise = live.mirror.as_ref().and_then(|mirror| mirror.noise());
+    let proposals = noise.map(Noise::proposals).unwrap_or_default();
+    let rules: Vec<Value> = proposals
+        .rules
+        .iter()
+        .zip(&proposals.shapes)
+        .map(|(rule, shapes)| object!({ "rule": rule, "shapes": shapes }))
+        .collect();
+    let state = object!({
+        "learning": noise.is_some(),
+        "counts": service.live().findings.noise().totals(),
+        "proposals": rules,
+        "unexplained": proposals.unexplained,
+    });
+    json(StatusCode::OK, &state)
+}
+
+/// The proposals as a rules file to review: it cannot be loaded before somebody signs each rule.
+pub(super) fn noise_as_rules(service: &Service) -> Response<Body> {
+    let live = service.live();
+    let noise = live.mirror.as_ref().and_then(|mirror| mirror.noise());
+    match noise.map(Noise::proposals).unwrap_or_default().to_toml() {
+        Ok(text) => respond(StatusCode::OK, "application/toml", text),
+        Err(error) => {
+            tracing::error!(%error, "the proposals could not be written");
+            problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the proposals could not be written",
+            )
+        }
+    }
 }
 
 pub(super) fn audit(service: &Service) -> Response<Body> {

@@ -10,7 +10,8 @@ use prometheus::{Encoder, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 use super::{problem, respond as answer};
 use crate::{
-    candidate::breaker::BreakerState, config::operation::Rung, forward::body::Body, serve::Service,
+    accounts::Accounts, candidate::breaker::BreakerState, config::operation::Rung,
+    forward::body::Body, serve::Service,
 };
 
 pub(super) fn respond(service: &Service) -> Response<Body> {
@@ -86,41 +87,74 @@ impl Page<'_> {
     }
 }
 
-fn count_requests(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
-    let requests = page.counter(
-        "shadow_proxy_requests_total",
-        "Requests by route and what became of them; seen is the sum of the others down to compared",
-        &["route", "outcome"],
-    )?;
-    let reasons = page.counter(
-        "shadow_proxy_request_reasons_total",
-        "Requests by route, what became of them, and why",
-        &["route", "outcome", "reason"],
-    )?;
-    for (route, account) in service.accounts.by_route() {
-        let totals = account.totals;
+/// Accounts that obey the identity: name of the metric, name of its reasons, and what is counted.
+fn count(
+    page: &Page<'_>,
+    accounts: &Accounts,
+    [name, reasons, what]: [&str; 3],
+) -> Result<(), prometheus::Error> {
+    let help = format!(
+        "{what} by route and what became of them; seen is the sum of the others down to compared"
+    );
+    let totals = page.counter(name, &help, &["route", "outcome"])?;
+    let help = format!("{what} by route, what became of them, and why");
+    let reasons = page.counter(reasons, &help, &["route", "outcome", "reason"])?;
+    for (route, account) in accounts.by_route() {
+        let counts = account.totals;
         for (outcome, count) in [
-            ("seen", totals.seen),
-            ("sampled_out", totals.sampled_out),
-            ("declined", totals.declined),
-            ("dropped", totals.dropped),
-            ("timed_out", totals.timed_out),
-            ("errored", totals.errored),
-            ("not_comparable", totals.not_comparable),
-            ("compared", totals.compared),
-            ("match", totals.matched),
-            ("tolerated", totals.tolerated),
-            ("diverged", totals.diverged),
+            ("seen", counts.seen),
+            ("sampled_out", counts.sampled_out),
+            ("declined", counts.declined),
+            ("dropped", counts.dropped),
+            ("timed_out", counts.timed_out),
+            ("errored", counts.errored),
+            ("not_comparable", counts.not_comparable),
+            ("compared", counts.compared),
+            ("match", counts.matched),
+            ("tolerated", counts.tolerated),
+            ("diverged", counts.diverged),
         ] {
-            requests
-                .with_label_values(&[&*route, outcome])
-                .inc_by(count);
+            totals.with_label_values(&[&*route, outcome]).inc_by(count);
         }
         for ((outcome, reason), count) in account.reasons {
             reasons
                 .with_label_values(&[&*route, outcome, reason])
                 .inc_by(count);
         }
+    }
+    Ok(())
+}
+
+fn count_requests(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
+    let live = service.live();
+    let findings = &live.findings;
+    for (accounts, names) in [
+        (
+            &service.accounts,
+            [
+                "shadow_proxy_requests_total",
+                "shadow_proxy_request_reasons_total",
+                "Requests",
+            ],
+        ),
+        (
+            findings.rows(),
+            [
+                "shadow_proxy_rows_total",
+                "shadow_proxy_row_reasons_total",
+                "Requests whose rows were to be compared",
+            ],
+        ),
+        (
+            findings.noise(),
+            [
+                "shadow_proxy_noise_total",
+                "shadow_proxy_noise_reasons_total",
+                "Requests that the reference was to be asked twice",
+            ],
+        ),
+    ] {
+        count(page, accounts, names)?;
     }
     page.gauge(
         "shadow_proxy_requests_open",
@@ -247,13 +281,12 @@ fn show_stage(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Erro
 }
 
 fn show_verdicts(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Error> {
-    let live = service.live();
     let gauge = page.gauge(
         "shadow_proxy_verdict",
         "1 pass, 0 insufficient, -1 fail",
         &["route"],
     )?;
-    for route in service.fleet().verdicts(live.routes.names()) {
+    for route in service.fleet().verdicts(&service.live().judged()) {
         let value = match route.verdict {
             Verdict::Pass => 1.0,
             Verdict::Insufficient { .. } => 0.0,

@@ -1,5 +1,7 @@
 //! The scorer inside this process, answering without writing.
 
+pub mod rows;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -35,8 +37,17 @@ impl Embedded {
         Self(scorer)
     }
 
-    /// Answers in dry-run mode.
+    /// Answers in dry-run mode. The rows are left out: they are changes of the rows as they are
+    /// now, which the reference may have changed already.
     pub async fn ask(&self, head: &RequestHead, body: Bytes) -> Observation {
+        Observation {
+            effects: None,
+            ..self.ask_for_rows(head, body).await
+        }
+    }
+
+    /// Answers in dry-run mode, with the rows that would have been written.
+    pub async fn ask_for_rows(&self, head: &RequestHead, body: Bytes) -> Observation {
         let reply = self.0.call(message(head, body), Mode::DryRun).await;
         Observation {
             response: exchange::Response {
@@ -44,7 +55,7 @@ impl Embedded {
                 headers: exchange::Headers(reply.response.headers),
                 body: reply.response.body,
             },
-            effects: None,
+            effects: Some(rows::effects(&reply.effects)),
         }
     }
 

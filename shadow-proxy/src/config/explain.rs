@@ -36,6 +36,23 @@ impl Config {
                 self.mirror.capacity,
             )?;
         }
+        if let Some(rows) = &self.rows {
+            let bound = rows.memory_bound().0 / (1024 * 1024);
+            writeln!(
+                out,
+                "rows       read from the database in ${} by {} connections, at most {} exchanges at a time: at most {bound} MiB of rows",
+                rows.url_env, rows.connections, rows.capacity,
+            )?;
+        }
+        let loudest = self.routes.iter().filter_map(|route| route.noise);
+        if loudest.fold(self.noise.rate, f64::max) > 0.0 {
+            writeln!(
+                out,
+                "noise      {} % of safe reads, or the share a route names, are asked twice of the reference, at most {} in any second",
+                self.noise.rate * 100.0,
+                self.noise.max_per_second,
+            )?;
+        }
         for route in &self.routes {
             let writes = match route.writes {
                 None => "default",

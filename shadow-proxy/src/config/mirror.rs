@@ -34,6 +34,9 @@ pub struct MirrorConfig {
     pub body_cap: Size,
     /// The candidate's time for a whole answer.
     pub deadline: Span,
+    /// How far the clocks of the two sides may be from the clock of this machine. A time in an
+    /// answer or a row agrees when each side took it from its own clock while it answered.
+    pub clock_skew: Span,
     pub breaker: BreakerConfig,
 }
 
@@ -47,6 +50,7 @@ impl Default for MirrorConfig {
             capacity: 512,
             body_cap: Size::kib(256),
             deadline: Span::secs(5),
+            clock_skew: Span::millis(100),
             breaker: BreakerConfig::default(),
         }
     }
@@ -113,6 +117,10 @@ pub struct RouteConfig {
     /// Share of this route's requests to mirror instead of `mirror.rate`.
     #[serde(default)]
     pub rate: Option<f64>,
+    /// Share of this route's requests of which the reference is asked twice, instead of
+    /// `noise.rate`; also for methods other than GET and HEAD, where they only read.
+    #[serde(default)]
+    pub noise: Option<f64>,
     /// Required by `writes = "live"`.
     #[serde(default)]
     pub i_accept_that_the_candidate_writes: bool,
@@ -128,8 +136,17 @@ impl RouteConfig {
             writes: None,
             mutates: None,
             rate: None,
+            noise: None,
             i_accept_that_the_candidate_writes: false,
         }
+    }
+
+    /// Whether a request can change rows: as configured, or by its method.
+    pub fn can_write(&self) -> bool {
+        let reads =
+            |method: &String| matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE");
+        self.mutates
+            .unwrap_or(self.methods.is_empty() || !self.methods.iter().all(reads))
     }
 
     pub(super) fn validate(&self) -> Result<(), String> {
@@ -144,6 +161,22 @@ impl RouteConfig {
                 "route `{}`: rate must be a share between 0.0 and 1.0",
                 self.name
             ));
+        }
+        match self.noise {
+            Some(share) if !(0.0..=1.0).contains(&share) => {
+                return Err(format!(
+                    "route `{}`: noise must be a share between 0.0 and 1.0",
+                    self.name
+                ));
+            }
+            Some(share) if share > 0.0 && self.can_write() => {
+                return Err(format!(
+                    "route `{}`: noise asks the reference twice, and this route can change rows; \
+                     leave it out, or say `mutates = false` if the route only reads",
+                    self.name
+                ));
+            }
+            _ => {}
         }
         if let Some(method) = self.methods.iter().find(|m| **m != m.to_ascii_uppercase()) {
             return Err(format!(

@@ -14,6 +14,7 @@ mod forward;
 mod http2;
 mod limits;
 mod memory;
+mod noise;
 mod recording;
 mod replica;
 mod shadow;

@@ -23,7 +23,7 @@ impl Books {
     pub(super) fn of(proxy: &shadow_proxy::Handle) -> Self {
         Self {
             stats: proxy.stats(),
-            verdicts: proxy.findings().verdicts(std::iter::empty()),
+            verdicts: proxy.findings().verdicts(&[]),
             clusters: proxy.findings().clusters(),
         }
     }

@@ -52,8 +52,8 @@ async function attempt(action) {
 
 async function refresh() {
   const route = $("latency-route").value;
-  const [status, verdicts, clusters, audit, latency] = await Promise.all([
-    "/api/status", "/api/verdicts", "/api/clusters", "/api/audit",
+  const [status, verdicts, clusters, audit, noise, latency] = await Promise.all([
+    "/api/status", "/api/verdicts", "/api/clusters", "/api/audit", "/api/noise",
     `/api/latency?route=${encodeURIComponent(route)}`].map(path => ask(path)));
   shown = { status, verdicts, clusters, audit };
   $("access").hidden = true;
@@ -62,6 +62,7 @@ async function refresh() {
   showFigures(status);
   showRoutes();
   showClusters();
+  showNoise(noise);
   showAudit(audit.audit);
   showFooter(status);
   offerRoutes(status.routes);
@@ -275,7 +276,7 @@ async function showExamples(view, id) {
   view.querySelector(".examples").replaceChildren(...(examples.length ? examples : [element("p", "Its examples are no longer kept; the journal may have them.", "quiet")]));
 }
 
-function example({ at, request, reference, candidate, diverged }) {
+function example({ at, request, reference, candidate, rows, diverged }) {
   const block = element("div", undefined, "example");
   const line = element("p");
   line.append(element("code", `${request.method} ${request.target}`), element("span", ` ${moment(at)}`, "quiet"));
@@ -286,6 +287,7 @@ function example({ at, request, reference, candidate, diverged }) {
     changes.append(change);
   }
   block.append(line, changes, sideBySide(written(reference), written(candidate)));
+  if (rows) block.append(element("p", "Rows", "quiet"), sideBySide(pretty(JSON.stringify(rows.reference)), pretty(JSON.stringify(rows.candidate))));
   return block;
 }
 
@@ -293,6 +295,39 @@ function written({ status, headers, body, body_base64 }) {
   const fields = headers.map(([name, value]) => `${name.toLowerCase()}: ${value}`).sort();
   const text = body ?? (body_base64 ? `base64 ${body_base64}` : "");
   return [status, ...fields, "", pretty(text)].join("\n");
+}
+
+// What the reference does not hold still: proposals, none of them in force
+
+function showNoise({ learning, counts, proposals, unexplained }) {
+  $("noise").hidden = !learning;
+  $("noise-scope").textContent = `${count(counts.compared)} reads asked twice of the reference; nothing here is in force before somebody signs it`;
+  $("noise-export").hidden = !proposals.length;
+  $("no-proposals").hidden = proposals.length + unexplained.length > 0;
+  const learnt = [
+    ...proposals.map(({ rule }) => [rule.routes.join(", "), rule.paths.join(", "), JSON.stringify(rule.equivalence), rule.evidence]),
+    ...unexplained.map(({ route, path, place, kinds, evidence }) => [route, path || place, `none explains it: ${kinds.join(", ")}`, evidence]),
+  ];
+  $("proposals").replaceChildren(...learnt.map(([route, place, rule, { n, rate, interval }]) => {
+    const row = element("tr");
+    const [where, proposed] = [element("td"), element("td")];
+    where.append(element("code", place));
+    proposed.append(element("code", rule));
+    row.append(element("th", route), where, proposed, element("td", count(n), "number"), element("td", share(rate, 1), "number"),
+      element("td", interval.map(bound => share(bound, 1)).join(" to "), "number"));
+    return row;
+  }));
+}
+
+async function exportProposals() {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const answer = await fetch("/api/noise.toml", { headers });
+  if (!answer.ok) throw new Error(`/api/noise.toml answered ${answer.status}`);
+  const link = element("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = "proposals.toml";
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 // Steering
@@ -303,6 +338,7 @@ $("access").onsubmit = event => {
   attempt(refresh);
 };
 $("kill").onclick = () => propose("off", true);
+$("noise-export").onclick = () => attempt(exportProposals);
 $("change-cancel").onclick = () => $("change").close();
 for (const id of ["find", "verdict", "idle"]) $(id).oninput = () => { showRoutes(); showClusters(); };
 $("latency-route").oninput = () => attempt(refresh);

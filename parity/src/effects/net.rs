@@ -5,17 +5,16 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use parity::{
-    effects::{Effects, RowUpdate, TableEffects},
-    json::{Json, Value},
-};
+use super::{Effects, RowUpdate, TableEffects};
+use crate::json::{Json, Value};
 
-/// One change as a trigger notes it: no `old` for an insert, no `new` for a delete.
+/// One change of one row: no `old` for an insert, no `new` for a delete.
 #[derive(Debug)]
-pub(super) struct Change {
-    pub(super) table: String,
-    pub(super) old: Option<Json>,
-    pub(super) new: Option<Json>,
+pub struct Change {
+    /// Name of the table, as it appears in effects.
+    pub table: String,
+    pub old: Option<Json>,
+    pub new: Option<Json>,
 }
 
 /// A row before the first and after the last change.
@@ -28,7 +27,7 @@ struct Net {
 
 /// What remains of the changes, rows in the order of their primary keys. `keys` names the columns
 /// of the primary key of each table; rows of a table without one are told apart as a whole.
-pub(super) fn net(changes: Vec<Change>, keys: &BTreeMap<String, Vec<String>>) -> Effects {
+pub fn net(changes: Vec<Change>, keys: &BTreeMap<String, Vec<String>>) -> Effects {
     let mut tables: BTreeMap<String, Vec<Net>> = BTreeMap::new();
     let mut places: HashMap<(String, String), usize> = HashMap::new();
     for Change { table, old, new } in changes {
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     fn json(text: &str) -> Json {
-        parity::json::parse(text.as_bytes()).unwrap().into_owned()
+        crate::json::parse(text.as_bytes()).unwrap().into_owned()
     }
 
     fn change(old: &str, new: &str) -> Change {

@@ -10,7 +10,8 @@ use scorer::{
     python::jsonb,
 };
 
-pub(super) fn effects(changes: &scorer::effects::Effects) -> Effects {
+/// What a dry-run says it would have written, as rows of the database read.
+pub fn effects(changes: &scorer::effects::Effects) -> Effects {
     let mut effects = Effects::default();
     for change in &changes.0 {
         match change {
