@@ -100,9 +100,7 @@ async fn route_and_answer(call: &mut Call<'_>) -> (&'static str, Answer) {
 
 async fn dispatch(call: &mut Call<'_>, route: Route<'_>) -> Result<Answer, Failure> {
     match route {
-        Route::Root => Ok(Answer::found("/admin/")),
-        Route::Health => Ok(Answer::text(200, "Ok")),
-        Route::InternalRoot => Ok(Answer::page(internal_root(call.request))),
+        Route::Root | Route::Health | Route::InternalRoot => Ok(plain_view(call.request, route)),
         Route::MissingSlash => Ok(gate::append_slash(call.request)),
         Route::V2Score { scorer_id, address } => v2::score::get(call, scorer_id, address).await,
         Route::V2History { scorer_id, address } => v2::history::get(call, scorer_id, address).await,
@@ -139,13 +137,19 @@ async fn dispatch(call: &mut Call<'_>, route: Route<'_>) -> Result<Answer, Failu
     }
 }
 
-/// No view is here; unsafe methods fail the check of form tokens before that is found out.
-fn internal_root(request: &Incoming<'_>) -> Page {
-    match &*request.method {
-        "GET" | "HEAD" | "OPTIONS" | "TRACE" => Page::NotFound,
-        _ if request.headers.get("Origin").is_some() || cookies::has_form_token(request) => {
-            Page::Forbidden
-        }
-        _ => Page::ForbiddenWithoutCookie,
+/// Views that are no endpoints of the API: there unsafe methods need a form token.
+fn plain_view(request: &Incoming<'_>, route: Route<'_>) -> Answer {
+    if !matches!(&*request.method, "GET" | "HEAD" | "OPTIONS" | "TRACE") {
+        // Another origin is refused before the cookie is missed.
+        let origin = request.headers.get("Origin");
+        return Answer::page(match origin.is_some() || cookies::has_form_token(request) {
+            true => Page::Forbidden,
+            false => Page::ForbiddenWithoutCookie,
+        });
+    }
+    match route {
+        Route::Root => Answer::found("/admin/"),
+        Route::Health => Answer::text(200, "Ok"),
+        _ => Answer::page(Page::NotFound),
     }
 }

@@ -66,6 +66,29 @@ async fn responses_have_the_headers_of_the_python_service_in_its_order() {
 }
 
 #[tokio::test]
+async fn views_outside_the_api_ask_unsafe_methods_for_a_form_token() {
+    let server = start(&[]).await;
+    for target in ["/", "/health/", "/internal/"] {
+        for (fields, length) in [
+            ("", "1382"),
+            ("Origin: https://a.test\r\n", "1019"),
+            (
+                "Cookie: csrftoken=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+                "1019",
+            ),
+        ] {
+            let request = last(&format!("POST {target}"), fields);
+            let response = exchange(server.address(), &request).await;
+            assert_eq!(status(&response), "403", "{target} {response}");
+            let length = format!("Content-Length: {length}\r\n");
+            assert!(response.contains(&length), "{target} {fields}: {response}");
+        }
+    }
+    let response = exchange(server.address(), &last("GET /health/", "")).await;
+    assert!(response.ends_with("\r\n\r\nOk"), "{response}");
+}
+
+#[tokio::test]
 async fn redirects_are_chunked() {
     let server = start(&[]).await;
     let response = exchange(server.address(), &last("GET /internal?a=b", "")).await;
