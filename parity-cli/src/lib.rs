@@ -18,6 +18,7 @@ pub mod reproduce;
 pub mod sides;
 pub mod stub;
 pub mod terminal;
+pub mod whole_file;
 
 use std::{ffi::OsString, process::ExitCode};
 

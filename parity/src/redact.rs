@@ -1,10 +1,11 @@
 //! Replaces secrets before anything is written.
 //!
-//! Headers are kept only when they are known to be harmless; a value that is replaced becomes a
-//! token made with a key, so that equal values stay equal within everything written with that key
+//! Headers are kept only when they are known to be harmless; parameters of queries and forms, and
+//! members of JSON, are replaced when their name speaks of a secret. A value that is replaced becomes
+//! a token made with a key, so that equal values stay equal within everything written with that key
 //! and the value cannot be guessed from the token.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,33 @@ const HARMLESS_HEADERS: &[&str] = &[
     "x-frame-options",
 ];
 
+/// Names whose values are secrets wherever they stand: in queries, forms, JSON and rows.
+const SECRET_NAMES: &[&str] = &[
+    "access_token",
+    "api_key",
+    "apikey",
+    "authorization",
+    "client_secret",
+    "id_token",
+    "jws",
+    "jwt",
+    "passwd",
+    "password",
+    "private_key",
+    "proof",
+    "proof_value",
+    "proofvalue",
+    "refresh_token",
+    "secret",
+    "secret_key",
+    "session",
+    "sessionid",
+    "token",
+];
+
+/// Further names of secrets in queries and forms, where a name is shorter than in a document.
+const SECRET_PARAMETERS: &[&str] = &["code", "key", "sig", "signature", "state"];
+
 /// What was replaced in a set of fixtures; goes into its manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "policy")]
@@ -61,6 +89,9 @@ pub enum RedactionRecord {
     Replaced {
         kept_headers: Vec<String>,
         paths: Vec<String>,
+        /// Names of parameters and members; absent in older fixtures.
+        #[serde(default)]
+        names: Vec<String>,
     },
 }
 
@@ -77,6 +108,8 @@ enum Policy {
         key: Vec<u8>,
         kept_headers: Vec<String>,
         paths: Vec<(String, Pattern)>,
+        /// Of parameters in queries and forms, on top of [`SECRET_NAMES`].
+        parameters: Vec<String>,
     },
 }
 
@@ -98,8 +131,18 @@ impl Redactor {
                 key: key.into(),
                 kept_headers: HARMLESS_HEADERS.iter().map(|&name| name.into()).collect(),
                 paths: Vec::new(),
+                parameters: SECRET_PARAMETERS.iter().map(|&name| name.into()).collect(),
             },
         }
+    }
+
+    /// Also replaces the values of this parameter in queries and forms.
+    #[must_use]
+    pub fn replace_parameter(mut self, name: &str) -> Self {
+        if let Policy::Replace { parameters, .. } = &mut self.policy {
+            parameters.push(name.to_ascii_lowercase());
+        }
+        self
     }
 
     /// Also keeps the values of this header.
@@ -131,10 +174,16 @@ impl Redactor {
             Policy::Replace {
                 kept_headers,
                 paths,
+                parameters,
                 ..
             } => RedactionRecord::Replaced {
                 kept_headers: kept_headers.clone(),
                 paths: paths.iter().map(|(text, _)| text.clone()).collect(),
+                names: SECRET_NAMES
+                    .iter()
+                    .map(|&name| name.to_owned())
+                    .chain(parameters.iter().cloned())
+                    .collect(),
             },
         }
     }
@@ -153,9 +202,10 @@ impl Redactor {
     /// The request as it may be written.
     pub fn request(&self, request: &Request) -> Request {
         Request {
+            method: request.method.clone(),
+            target: self.target(&request.target).into_owned(),
             headers: self.headers(&request.headers),
-            body: self.body(&request.body),
-            ..request.clone()
+            body: self.body(&request.headers, &request.body),
         }
     }
 
@@ -163,7 +213,7 @@ impl Redactor {
     pub fn response(&self, response: &Response) -> Response {
         Response {
             headers: self.headers(&response.headers),
-            body: self.body(&response.body),
+            body: self.body(&response.headers, &response.body),
             ..response.clone()
         }
     }
@@ -196,40 +246,82 @@ impl Redactor {
         else {
             return headers.clone();
         };
-        Headers(
-            headers
-                .0
+        let redacted = |name: &str, value: &[u8]| {
+            let keep = kept_headers
                 .iter()
-                .map(|(name, value)| {
-                    let keep = kept_headers
-                        .iter()
-                        .any(|kept| kept.eq_ignore_ascii_case(name));
-                    let value = if keep {
-                        value.clone()
-                    } else {
-                        token(key, value).into_bytes()
-                    };
-                    (name.clone(), value)
-                })
+                .any(|kept| kept.eq_ignore_ascii_case(name));
+            match std::str::from_utf8(value) {
+                _ if !keep => token(key, value).into_bytes(),
+                Ok(text) => self.target(text).into_owned().into_bytes(),
+                Err(_) => value.to_vec(),
+            }
+        };
+        let fields = headers.0.iter();
+        Headers(
+            fields
+                .map(|(name, value)| (name.clone(), redacted(name, value)))
                 .collect(),
         )
     }
 
-    fn body(&self, body: &bytes::Bytes) -> bytes::Bytes {
-        let Policy::Replace { paths, .. } = &self.policy else {
-            return body.clone();
+    /// A target or an address with the secrets of its query replaced.
+    fn target<'t>(&self, target: &'t str) -> Cow<'t, str> {
+        match target.split_once('?') {
+            Some((path, query)) => match self.parameters(query) {
+                Cow::Borrowed(_) => Cow::Borrowed(target),
+                Cow::Owned(query) => Cow::Owned(format!("{path}?{query}")),
+            },
+            None => Cow::Borrowed(target),
+        }
+    }
+
+    /// `name=value&…` with secrets replaced.
+    fn parameters<'q>(&self, query: &'q str) -> Cow<'q, str> {
+        let Policy::Replace {
+            key, parameters, ..
+        } = &self.policy
+        else {
+            return Cow::Borrowed(query);
         };
-        if paths.iter().all(|(_, pattern)| pattern.root() != "$") {
+        let secret = |field: &&str| {
+            let name = field.split_once('=').map_or(*field, |(name, _)| name);
+            is_secret(name) || parameters.iter().any(|own| own.eq_ignore_ascii_case(name))
+        };
+        if !query.split('&').any(|field| secret(&field)) {
+            return Cow::Borrowed(query);
+        }
+        let fields = query.split('&').map(|field| match field.split_once('=') {
+            Some((name, value)) if secret(&field) => {
+                Cow::Owned(format!("{name}={}", token(key, value.as_bytes())))
+            }
+            _ => Cow::Borrowed(field),
+        });
+        Cow::Owned(fields.collect::<Vec<_>>().join("&"))
+    }
+
+    fn body(&self, headers: &Headers, body: &bytes::Bytes) -> bytes::Bytes {
+        if matches!(self.policy, Policy::Keep { .. }) {
             return body.clone();
         }
-        let Ok(value) = json::parse(body) else {
-            return body.clone();
-        };
-        let replaced = self.value("$", &mut Vec::new(), &value);
-        if replaced == value {
-            body.clone()
-        } else {
-            replaced.to_text().into()
+        if let Ok(value) = json::parse(body) {
+            let replaced = self.value("$", &mut Vec::new(), &value);
+            return if replaced == value {
+                body.clone()
+            } else {
+                replaced.to_text().into()
+            };
+        }
+        if speaks_of_secrets(body)
+            && let Policy::Replace { key, .. } = &self.policy
+        {
+            return token(key, body).into();
+        }
+        let form = headers
+            .get("content-type")
+            .is_some_and(|media| media.starts_with(b"application/x-www-form-urlencoded"));
+        match std::str::from_utf8(body).map(|text| self.parameters(text)) {
+            Ok(Cow::Owned(replaced)) if form => replaced.into(),
+            _ => body.clone(),
         }
     }
 
@@ -274,7 +366,13 @@ impl Redactor {
         let Policy::Replace { key, paths, .. } = &self.policy else {
             return value.clone().into_owned();
         };
-        if paths.iter().any(|(_, pattern)| pattern.matches(root, path)) {
+        let named = matches!(
+            path.last(),
+            Some(Segment::Key(name)) if is_secret(&json::Text::from_written(name).decoded())
+        );
+        let replace = named && !matches!(value, Value::Null)
+            || paths.iter().any(|(_, pattern)| pattern.matches(root, path));
+        if replace {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_text(), |text| text.into_owned());
@@ -291,6 +389,49 @@ impl fmt::Debug for Redactor {
             .field("record", &self.record())
             .finish_non_exhaustive()
     }
+}
+
+fn is_secret(name: &str) -> bool {
+    SECRET_NAMES
+        .iter()
+        .any(|secret| secret.eq_ignore_ascii_case(name))
+}
+
+/// Whether a body that is no JSON was meant to be, and names a secret: where its value ends cannot be
+/// told.
+fn speaks_of_secrets(body: &[u8]) -> bool {
+    let meant = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+    meant
+        && SECRET_NAMES.iter().any(|name| {
+            body.windows(name.len())
+                .any(|at| at.eq_ignore_ascii_case(name.as_bytes()))
+        })
+}
+
+/// The text with what stands before the `@` of each address (`scheme://user:password@host`)
+/// made unreadable: for messages that quote what somebody gave.
+pub fn mask_user_info(text: &str) -> Cow<'_, str> {
+    let mut masked = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, address) = rest.split_at(at + 3);
+        masked.push_str(before);
+        let end = address
+            .find(|c: char| c == '/' || c == '"' || c == '`' || c.is_whitespace())
+            .unwrap_or(address.len());
+        rest = match address[..end].rfind('@') {
+            Some(at) => {
+                masked.push_str("***");
+                &address[at..]
+            }
+            None => address,
+        };
+    }
+    if masked.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    masked.push_str(rest);
+    Cow::Owned(masked)
 }
 
 /// `redacted:` and 16 hexadecimal digits of HMAC-SHA-256 over the value.
@@ -337,6 +478,81 @@ mod tests {
         let text = serde_json::to_string(&redacted).expect("serialises");
         assert!(!text.contains("s3cret"), "{text}");
         assert_eq!(redacted.headers.get("host"), Some(b"api".as_slice()));
+    }
+
+    #[test]
+    fn parameters_forms_and_members_are_replaced_by_name() {
+        let mut request = request();
+        request.target = "/x?a=1&token=s3cret&Key=s3cret".into();
+        request.body = Bytes::from_static(
+            br#"{"a": [{"Pr\\u006fof": {"jws": "s3cret"}}, {"token": null}], "access_token": "s3cret"}"#,
+        );
+        let redactor = Redactor::new(*b"key");
+        let redacted = redactor.request(&request);
+        let text = serde_json::to_string(&redacted).expect("serialises");
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(redacted.target.starts_with("/x?a=1&token=redacted:"));
+        assert!(text.contains("null"), "what is absent stays absent: {text}");
+
+        let response = Response {
+            status: 302,
+            headers: Headers(vec![
+                ("Location".into(), b"/y?code=s3cret&b=2".to_vec()),
+                (
+                    "Content-Type".into(),
+                    b"application/x-www-form-urlencoded".to_vec(),
+                ),
+            ]),
+            body: Bytes::from_static(b"password=s3cret&n=1"),
+        };
+        let redacted = redactor.response(&response);
+        let text = serde_json::to_string(&redacted).expect("serialises");
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(redacted.body.ends_with(b"&n=1"));
+    }
+
+    #[test]
+    fn broken_json_that_names_a_secret_is_replaced_whole() {
+        let redacted = |body: &'static [u8]| {
+            let mut request = request();
+            request.body = Bytes::from_static(body);
+            Redactor::new(*b"key").request(&request).body
+        };
+        for body in [
+            &br#"{"Password": "s3cret",}"#[..],
+            br#" [{"proof": {"jws": "s3cr"#,
+            b"{\"token\": \"s3cret\xff\"}",
+        ] {
+            assert!(redacted(body).starts_with(b"redacted:"));
+        }
+        for body in [&b"{\"a\": 1,}"[..], b"<p>a token is missing</p>"] {
+            assert_eq!(redacted(body), body);
+        }
+    }
+
+    #[test]
+    fn what_has_no_secret_is_untouched_to_the_byte() {
+        let mut request = request();
+        request.target = "/x?a=%41&&b".into();
+        request.body = Bytes::from_static(b"{ \"n\" :1.0,\n\"s\":\"\\u00e9\"}");
+        let redacted = Redactor::new(*b"key").request(&request);
+        assert_eq!(redacted.target, request.target);
+        assert_eq!(redacted.body, request.body);
+    }
+
+    #[test]
+    fn passwords_in_addresses_are_masked() {
+        for (text, masked) in [
+            ("http://u:p@h:1/x", "http://***@h:1/x"),
+            (
+                "`postgres://u:p@ss@h/d` and a@b",
+                "`postgres://***@h/d` and a@b",
+            ),
+            ("http://h/?m=a@b", "http://h/?m=a@b"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(mask_user_info(text), masked);
+        }
     }
 
     #[test]

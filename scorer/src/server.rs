@@ -17,7 +17,8 @@ use futures::FutureExt;
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
-    time::{Instant, timeout},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, field};
@@ -32,6 +33,10 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(30);
 /// How long a new connection may take to show which protocol it speaks.
 const FIRST_BYTES: Duration = Duration::from_secs(75);
+/// Connections served at one time; more wait in the kernel's backlog.
+const CONNECTIONS: usize = 10_000;
+/// Pause after a connection that could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What a client says first that speaks HTTP/2 without TLS.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -105,22 +110,37 @@ async fn accept(
     stop: CancellationToken,
     connections: TaskTracker,
 ) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept_one(&listener, &room) => accepted,
             () = stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(serve(stream, Arc::clone(&app), stop.clone()));
+            Ok((stream, place)) => {
+                let served = serve(stream, Arc::clone(&app), stop.clone());
+                connections.spawn(async move {
+                    served.await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 // Out of descriptors, most likely: others have to close theirs first.
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
+}
+
+async fn accept_one(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await;
+    let place = place.map_err(std::io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
 }
 
 /// Finds out which protocol a connection speaks, and speaks it.
@@ -128,9 +148,10 @@ async fn serve(mut stream: TcpStream, app: Arc<App>, stop: CancellationToken) {
     // Answers are small and written at once: waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let mut buffer = BytesMut::with_capacity(8 * 1024);
+    let deadline = Instant::now() + FIRST_BYTES;
     while buffer.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&buffer) {
         let read = tokio::select! {
-            read = timeout(FIRST_BYTES, stream.read_buf(&mut buffer)) => read,
+            read = timeout_at(deadline, stream.read_buf(&mut buffer)) => read,
             () = stop.cancelled() => return,
         };
         match read {

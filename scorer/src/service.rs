@@ -3,7 +3,7 @@
 use std::{num::NonZero, time::Duration};
 
 use sqlx::{
-    PgPool,
+    Connection as _, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::sync::Semaphore;
@@ -22,6 +22,9 @@ use crate::{
 
 /// How long a request waits for a connection: a database that is down must not hold requests.
 const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long a connection may lie idle before it is looked at ahead of its use: a look is a round
+/// trip, and a database that was restarted has ended the connections of before.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// Verified proofs remembered.
 const VERIFIED_PROOFS: usize = 100_000;
 
@@ -55,9 +58,16 @@ impl Databases {
                 .ok_or(DatabaseError::Url(name))?;
             Ok(PgPoolOptions::new()
                 .max_connections(settings.database_pool_size)
-                // A look at each connection before its use would be a round trip more.
                 .acquire_timeout(ACQUIRE)
                 .test_before_acquire(false)
+                .before_acquire(|connection, metadata| {
+                    Box::pin(async move {
+                        if metadata.idle_for > TRUSTED_IDLE {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .connect_lazy_with(options.application_name("scorer")))
         };
         let primary = pool(settings.database_url.as_ref(), "DATABASE_URL")?;

@@ -3,6 +3,7 @@
 mod api;
 mod dashboard;
 mod metrics;
+mod origin;
 pub mod token;
 
 use std::sync::Arc;
@@ -35,6 +36,23 @@ impl Admin {
         Self { service, token }
     }
 
+    /// The answer to whoever may not ask: a page of another site, or one without the token.
+    fn refusal(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
+        let Some(token) = &self.token else {
+            let foreign = origin::check(request.uri(), request.headers()).err()?;
+            return Some(problem(StatusCode::FORBIDDEN, &foreign.to_string()));
+        };
+        if token.admits(request.headers()) {
+            return None;
+        }
+        let mut refused = problem(StatusCode::UNAUTHORIZED, "a bearer token is required");
+        let challenge = HeaderValue::from_static("Bearer");
+        refused
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+        Some(refused)
+    }
+
     async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path().to_owned();
         let query = request.uri().query().unwrap_or_default().to_owned();
@@ -50,14 +68,7 @@ impl Admin {
             }
             _ => {}
         }
-        if let Some(token) = &self.token
-            && !token.admits(request.headers())
-        {
-            let mut refused = problem(StatusCode::UNAUTHORIZED, "a bearer token is required");
-            let challenge = HeaderValue::from_static("Bearer");
-            refused
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, challenge);
+        if let Some(refused) = self.refusal(&request) {
             return refused;
         }
         match (request.method(), path.as_str()) {

@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use parity::redact::mask_user_info;
 use serde::Deserialize;
 
 pub use backend::{Backend, CandidateConfig, Protocol};
@@ -124,7 +125,8 @@ pub struct Limits {
     pub request_body: Size,
     /// Time for a client to send a complete head.
     pub head_timeout: Span,
-    /// Longest silence of a client in the middle of its body.
+    /// Longest silence of a client in the middle of its body, and longest time in which it takes
+    /// nothing of an answer.
     pub body_idle_timeout: Span,
 }
 
@@ -165,14 +167,31 @@ pub enum ConfigError {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// Carries line and column and shows the line.
-    #[error("{path} is not a valid configuration: {source}")]
+    /// Does not show the line: somebody may have put a secret there.
+    #[error("{path} is not a valid configuration: line {line}, column {column}: {message}")]
     Parse {
         path: PathBuf,
-        source: Box<toml::de::Error>,
+        /// Counted from 1, as the column is.
+        line: usize,
+        column: usize,
+        message: String,
     },
     #[error("{0}")]
     Invalid(String),
+}
+
+impl ConfigError {
+    fn parse(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let at = error.span().map_or(0, |span| span.start);
+        let before = text.get(..at).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Self::Parse {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message: mask_user_info(error.message()).into_owned(),
+        }
+    }
 }
 
 impl Config {
@@ -185,10 +204,8 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        let mut config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
+        let mut config: Self =
+            toml::from_str(&text).map_err(|error| ConfigError::parse(path, &text, &error))?;
         if let Some(directory) = path.parent() {
             config.resolve_paths(directory);
         }
@@ -352,6 +369,19 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("line 5"), "{text}");
         assert!(text.contains("rait"), "{text}");
+    }
+
+    #[test]
+    fn an_error_shows_no_secret() {
+        for text in [
+            "[reference]\nurl = \"http://user:CANARY@a\"\n",
+            "reference = \"http://user:CANARY@a\"\n",
+            "[reference]\nurl = \"http://a\"\n[admin]\ntoken = \"CANARY\"\n",
+            "[reference]\nurl = \"http://user:CANARY@a/path\"\n",
+        ] {
+            let error = load(text).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("CANARY"), "{error}");
+        }
     }
 
     #[test]

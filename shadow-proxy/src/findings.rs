@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -77,6 +77,8 @@ pub struct Findings {
     durations: HistogramVec,
     answers: IntCounterVec,
     failures: IntCounterVec,
+    /// Whether the reference left the latest request of a user unanswered.
+    reference_silent: AtomicBool,
 }
 
 impl Findings {
@@ -112,6 +114,7 @@ impl Findings {
             durations: HistogramVec::new(durations, &["side", "route"]).expect(CONSTANT),
             answers: IntCounterVec::new(answers, &["side", "status"]).expect(CONSTANT),
             failures: IntCounterVec::new(failures, &["side", "class"]).expect(CONSTANT),
+            reference_silent: AtomicBool::new(false),
         }
     }
 
@@ -132,6 +135,7 @@ impl Findings {
             durations: self.durations.clone(),
             answers: self.answers.clone(),
             failures: self.failures.clone(),
+            reference_silent: AtomicBool::new(!self.reference_answers()),
         }
     }
 
@@ -156,6 +160,9 @@ impl Findings {
         self.answers
             .with_label_values(&[side.name(), class_of(status)])
             .inc();
+        if side == Side::Reference {
+            self.reference_silent.store(false, Ordering::Relaxed);
+        }
     }
 
     /// A side could not answer a user.
@@ -163,6 +170,14 @@ impl Findings {
         self.failures
             .with_label_values(&[side.name(), failure.class()])
             .inc();
+        if side == Side::Reference && failure.is_backend() {
+            self.reference_silent.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the reference answered the latest request of a user that it was sent.
+    pub fn reference_answers(&self) -> bool {
+        !self.reference_silent.load(Ordering::Relaxed)
     }
 
     /// A request the candidate was asked and did not answer.

@@ -172,6 +172,10 @@ impl Files {
             file.read_exact(&mut last)?;
             torn = last != *b"\n";
         }
+        if torn {
+            let path = file_path(directory, number);
+            tracing::warn!(path = %path.display(), "the last line of the journal was cut short, it is skipped");
+        }
         Ok(Self {
             directory: directory.to_owned(),
             limit,

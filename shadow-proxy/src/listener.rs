@@ -1,5 +1,7 @@
 //! Accepts clients and speaks HTTP/1.1 and HTTP/2 (with prior knowledge) with them.
 
+mod patience;
+
 use std::{
     convert::Infallible,
     net::SocketAddr,
@@ -20,6 +22,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::patience::{Patience, Patient};
 use crate::{
     config::{Limits, units::Span},
     forward::{body::Body, target::TargetKeeping},
@@ -57,6 +60,10 @@ pub async fn run(
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.connections));
     let limits = Arc::new(limits);
+    let patience = Patience {
+        first_head: limits.head_timeout.0,
+        reading: limits.body_idle_timeout.0,
+    };
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -81,11 +88,9 @@ pub async fn run(
                 Ok(stream) => stream,
                 Err(error) => return tracing::warn!(%error, "cannot serve a connection"),
             };
-            let io = TokioIo::new(TargetKeeping::new(
-                stream,
-                &limits,
-                Arc::clone(&client.switched),
-            ));
+            let switched = Arc::clone(&client.switched);
+            let followed = TargetKeeping::new(stream, &limits, switched);
+            let io = TokioIo::new(Patient::new(followed, patience));
             let service = service_fn(move |request| {
                 let (service, client) = (Arc::clone(&service), client.clone());
                 async move { Ok::<_, Infallible>(service.answer(client, request).await) }

@@ -233,8 +233,7 @@ impl Writer {
 
     /// Each exchange is a scenario of its own: which of the others it follows is not known.
     fn write(&mut self, exchange: Exchange, number: u64) -> Result<u64, FixtureError> {
-        let mut request = exchange.head.to_request(exchange.body);
-        request.target = self.redaction.target(&request.target);
+        let request = exchange.head.to_request(exchange.body);
         let step = Step {
             scenario: format!("{}/{number}", self.begun),
             step: 1,

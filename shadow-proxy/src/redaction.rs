@@ -8,15 +8,6 @@ use parity::{
 
 use crate::{config::RedactionConfig, findings::Pair};
 
-/// Places of signed credentials in the scoring service's bodies (contract §3, endpoints 3 and 14).
-const CREDENTIALS: [&str; 5] = [
-    "$[*].stamp.proof",
-    "$.stamps[*].proof",
-    "$.stamps[*].stamp.proof",
-    "$.stamps[*].credential.proof",
-    "$.credential.proof",
-];
-
 /// What rows of the scoring service hold of the same, and of requests: proofs, keys, headers.
 const ROW_SECRETS: [&str; 11] = [
     "account_accountapikey.updated[*].hashed_key_sha256",
@@ -32,16 +23,6 @@ const ROW_SECRETS: [&str; 11] = [
     "ceramic_cache_ceramiccache.updated[*].stamp.proof",
 ];
 
-/// Query parameters whose values never leave the process.
-const SECRET_PARAMETERS: [&str; 6] = [
-    "api_key",
-    "apikey",
-    "key",
-    "token",
-    "access_token",
-    "signature",
-];
-
 /// Why no redactor can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum RedactionError {
@@ -54,7 +35,6 @@ pub enum RedactionError {
 /// Makes pairs harmless.
 pub struct Redaction {
     redactor: Redactor,
-    parameters: Vec<String>,
 }
 
 impl std::fmt::Debug for Redaction {
@@ -78,28 +58,21 @@ impl Redaction {
             redactor = redactor.keep_header(header);
         }
         let configured = config.paths.iter().map(String::as_str);
-        for path in CREDENTIALS.into_iter().chain(ROW_SECRETS).chain(configured) {
+        for path in ROW_SECRETS.into_iter().chain(configured) {
             let pattern = Pattern::parse(path).map_err(|source| RedactionError::Path {
                 path: path.to_owned(),
                 source,
             })?;
             redactor = redactor.replace_at(pattern, path);
         }
-        let configured = config.query.iter().cloned();
-        Ok(Self {
-            redactor,
-            parameters: SECRET_PARAMETERS
-                .into_iter()
-                .map(str::to_owned)
-                .chain(configured)
-                .collect(),
-        })
+        for parameter in &config.query {
+            redactor = redactor.replace_parameter(parameter);
+        }
+        Ok(Self { redactor })
     }
 
     /// The pair as it may be kept. Equal secrets become equal tokens, so it compares as before.
     pub fn pair(&self, pair: &Pair) -> Pair {
-        let mut request = self.redactor.request(&pair.request);
-        request.target = self.target(&request.target);
         let observation = |observed: &Observation| Observation {
             response: self.redactor.response(&observed.response),
             effects: observed
@@ -109,37 +82,16 @@ impl Redaction {
         };
         Pair {
             route: pair.route.clone(),
-            request,
+            request: self.redactor.request(&pair.request),
             reference: observation(&pair.reference),
             candidate: observation(&pair.candidate),
             clocks: pair.clocks,
         }
     }
 
-    /// What replaces values in a step. Query parameters are no part of it, see [`Self::target`].
+    /// What replaces values in a step.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
-    }
-
-    /// The target without the values of secret parameters.
-    pub fn target(&self, target: &str) -> String {
-        let Some((path, query)) = target.split_once('?') else {
-            return target.to_owned();
-        };
-        let fields = query.split('&').map(|field| {
-            let (name, _) = field.split_once('=')?;
-            let secret = self
-                .parameters
-                .iter()
-                .any(|parameter| parameter.eq_ignore_ascii_case(name));
-            secret.then(|| format!("{name}=redacted"))
-        });
-        let query: Vec<String> = query
-            .split('&')
-            .zip(fields)
-            .map(|(field, replaced)| replaced.unwrap_or_else(|| field.to_owned()))
-            .collect();
-        format!("{path}?{}", query.join("&"))
     }
 }
 

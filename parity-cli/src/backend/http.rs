@@ -10,7 +10,10 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use parity::exchange::{Headers, Request, Response};
+use parity::{
+    exchange::{Headers, Request, Response},
+    redact::mask_user_info,
+};
 
 use super::BackendError;
 
@@ -39,17 +42,23 @@ impl HttpClient {
     /// # Errors
     /// `base` is no HTTP URL, or has more than scheme, host and port.
     pub fn new(base: &str, timeout: Duration) -> Result<Self, String> {
+        let shown = mask_user_info(base);
         let uri: Uri = base
             .parse()
-            .map_err(|error| format!("`{base}` is no URL: {error}"))?;
+            .map_err(|error| format!("`{shown}` is no URL: {error}"))?;
         let authority = uri.authority().map(|authority| authority.as_str());
         let (Some(scheme @ ("http" | "https")), Some(authority), "/" | "", None) =
             (uri.scheme_str(), authority, uri.path(), uri.query())
         else {
             return Err(format!(
-                "`{base}` is not the address of a backend: expected http://host:port"
+                "`{shown}` is not the address of a backend: expected http://host:port"
             ));
         };
+        if authority.contains('@') {
+            return Err(format!(
+                "`{shown}` has a user: give http://host:port, and what logs in with the requests"
+            ));
+        }
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_webpki_roots()
             .https_or_http()
@@ -178,8 +187,12 @@ mod tests {
             "http://a/b",
             "http://a?b",
             "recorded",
+            "http://user:secret@a",
+            "http://user:secret@a/b",
+            "ftp://user:secret@a",
         ] {
-            assert!(client(base).is_err(), "{base}");
+            let error = client(base).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
         }
     }
 }

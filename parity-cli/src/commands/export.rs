@@ -1,9 +1,6 @@
 //! `export`: fixtures for other tools.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use parity::fixture::{Corpus, Step, export_har};
@@ -12,6 +9,7 @@ use crate::{
     exit::{Exit, Failure},
     reproduce::curl,
     terminal::Terminal,
+    whole_file,
 };
 
 /// Write recorded requests as a HAR file or as curl commands.
@@ -85,7 +83,7 @@ fn write(out: Option<&Path>, text: &str, terminal: Terminal) -> Result<(), Failu
         terminal.result(text);
         return Ok(());
     };
-    fs::write(path, text)
+    whole_file::write(path, text)
         .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
     terminal.note(&format!("wrote {}", path.display()));
     Ok(())

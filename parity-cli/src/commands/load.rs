@@ -15,6 +15,7 @@ use crate::{
     },
     sides::RulesFile,
     terminal::Terminal,
+    whole_file,
 };
 
 /// Put load on both backends in turn and compare latencies with the targets.
@@ -207,7 +208,7 @@ fn write(directory: &std::path::Path, summary: &Summary, sides: &[Side]) -> Resu
     let series: Vec<(&str, &TurnResult)> =
         sides.iter().map(|side| (side.name, &side.result)).collect();
     std::fs::create_dir_all(directory).map_err(cannot)?;
-    std::fs::write(directory.join("summary.json"), text).map_err(cannot)?;
+    whole_file::write(&directory.join("summary.json"), text).map_err(cannot)?;
     write_time_series(&directory.join("time-series.csv"), &series).map_err(cannot)
 }
 

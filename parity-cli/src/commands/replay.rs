@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -29,6 +28,7 @@ use crate::{
     },
     sides::{LedgerFile, RulesFile, Sides},
     terminal::Terminal,
+    whole_file,
 };
 
 /// Replay fixtures to both sides and compare answers and rows.
@@ -256,14 +256,9 @@ fn progress(steps: u64, terminal: Terminal) -> ProgressBar {
 
 /// Writes `report.json`, all or nothing.
 fn write_report(directory: &Path, report: &Report) -> Result<(), Failure> {
-    let write = || -> std::io::Result<()> {
-        fs::create_dir_all(directory)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(report.to_json().as_bytes())?;
-        file.persist(directory.join("report.json"))?;
-        Ok(())
-    };
-    write().map_err(|error| {
+    let written = fs::create_dir_all(directory)
+        .and_then(|()| whole_file::write(&directory.join("report.json"), report.to_json()));
+    written.map_err(|error| {
         Failure::usage(format!(
             "cannot write report.json in {}: {error}",
             directory.display()

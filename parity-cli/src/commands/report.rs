@@ -11,6 +11,7 @@ use parity::report::{self, Difference, Report, Style};
 use crate::{
     exit::{Exit, Failure},
     terminal::Terminal,
+    whole_file,
 };
 
 /// Write a report for people or machines, join shards, or compare two runs
@@ -141,7 +142,7 @@ fn write(out: Option<&Path>, text: &str, terminal: Terminal) -> Result<(), Failu
         terminal.result(text);
         return Ok(());
     };
-    fs::write(path, text)
+    whole_file::write(path, text)
         .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
     terminal.note(&format!("wrote {}", path.display()));
     Ok(())

@@ -95,5 +95,5 @@ pub fn write_time_series(path: &Path, results: &[(&str, &TurnResult)]) -> std::i
             );
         }
     }
-    std::fs::write(path, text)
+    crate::whole_file::write(path, text)
 }

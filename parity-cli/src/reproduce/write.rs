@@ -84,7 +84,7 @@ pub fn write(
 }
 
 fn put(path: &Path, text: &str) -> Result<(), WriteError> {
-    std::fs::write(path, text).map_err(|source| WriteError::File {
+    crate::whole_file::write(path, text).map_err(|source| WriteError::File {
         path: path.to_owned(),
         source,
     })

@@ -9,7 +9,7 @@ pub struct Text<'a>(Cow<'a, str>);
 
 impl<'a> Text<'a> {
     /// Text between the quotes of a valid JSON string.
-    pub(super) fn from_written(written: &'a str) -> Self {
+    pub(crate) fn from_written(written: &'a str) -> Self {
         Text(Cow::Borrowed(written))
     }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +69,8 @@ async fn next_head(
     shutdown: &CancellationToken,
 ) -> Next {
     let mut searched = 0;
+    // The whole head has to be there in time: one byte a minute is no way to send it.
+    let mut deadline = None;
     loop {
         if head::is_hopeless(buffer) {
             return Next::Refused;
@@ -83,8 +85,11 @@ async fn next_head(
             return Next::Refused;
         }
         searched = buffer.len();
-        let is_idle = buffer.is_empty();
-        let patience = if is_idle { IDLE } else { TRANSFER };
+        let is_idle = buffer.is_empty() && deadline.is_none();
+        let until = match is_idle {
+            true => Instant::now() + IDLE,
+            false => *deadline.get_or_insert_with(|| Instant::now() + TRANSFER),
+        };
         let read = async {
             if is_idle {
                 tokio::select! {
@@ -95,7 +100,7 @@ async fn next_head(
                 Some(stream.read_buf(buffer).await)
             }
         };
-        match timeout(patience, read).await {
+        match timeout_at(until, read).await {
             Ok(Some(Ok(count))) if count > 0 => {}
             _ => return Next::End,
         }
@@ -215,4 +220,45 @@ async fn refuse(stream: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<Conti
         .await?;
     stream.flush().await?;
     Ok(Continue::Close)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of a client that sends one byte of `text` in every `pause`, and when.
+    async fn drip(text: &str, pause: Duration) -> (Next, Duration) {
+        let (mut client, mut server) = tokio::io::duplex(1024);
+        let text = text.as_bytes().to_vec();
+        tokio::spawn(async move {
+            for byte in text {
+                let _ = client.write_all(&[byte]).await;
+                tokio::time::sleep(pause).await;
+            }
+            std::future::pending::<()>().await;
+        });
+        let begun = Instant::now();
+        let shutdown = CancellationToken::new();
+        let next = next_head(&mut server, &mut BytesMut::new(), &shutdown).await;
+        (next, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_to_be_whole_in_time_however_steadily_it_comes() {
+        let head = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+        let (next, took) = drip(head, Duration::from_secs(1)).await;
+        assert!(matches!(next, Next::Head(_)), "{took:?}");
+        for slow in [head, "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"] {
+            let (next, took) = drip(slow, Duration::from_secs(30)).await;
+            assert!(matches!(next, Next::End), "{slow:?}");
+            assert!(took <= TRANSFER + Duration::from_secs(1), "{took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_may_be_idle_for_a_while() {
+        let (next, took) = drip("", Duration::ZERO).await;
+        assert!(matches!(next, Next::End));
+        assert!(took >= IDLE && took <= IDLE + Duration::from_secs(1));
+    }
 }

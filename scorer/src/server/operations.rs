@@ -3,7 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
-use tokio::{net::TcpListener, time::timeout};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{App, plain};
@@ -15,6 +20,11 @@ use crate::{
 
 /// How long a dependency may take to answer before the service counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Connections to the metrics port at one time.
+const CONNECTIONS: usize = 64;
+/// How long a head may take on the metrics port, and a connection be idle.
+const HEAD: Duration = Duration::from_secs(30);
 
 /// The API as OpenAPI describes it.
 const OPENAPI: &str = include_str!("../../openapi.json");
@@ -37,21 +47,33 @@ pub(super) async fn answer(service: &Service, request: &Request) -> Option<Respo
 
 /// Whether the databases and the cache answer, or which does not.
 async fn readiness(service: &Service) -> Result<(), &'static str> {
-    let databases = service.databases();
-    for (pool, what) in [
-        (&databases.primary, "the database does not answer"),
-        (&databases.read, "the read database does not answer"),
-    ] {
-        timeout(PATIENCE, probe::answers(pool))
-            .await
-            .map_err(|_| what)?
-            .map_err(|_| what)?;
+    let missing = dependencies(service).await.into_iter().find(|(_, up)| !up);
+    match missing {
+        None => Ok(()),
+        Some((PRIMARY, _)) => Err("the database does not answer"),
+        Some((READ, _)) => Err("the read database does not answer"),
+        Some(_) => Err("the cache does not answer"),
     }
-    let what = "the cache does not answer";
-    timeout(PATIENCE, service.cache().ping())
-        .await
-        .map_err(|_| what)?
-        .map_err(|_| what)
+}
+
+const PRIMARY: &str = "database";
+const READ: &str = "read_database";
+const CACHE: &str = "cache";
+
+/// What the service depends on, and whether it answers now.
+async fn dependencies(service: &Service) -> [(&'static str, bool); 3] {
+    let databases = service.databases();
+    let answers = |pool| async move {
+        let asked = timeout(PATIENCE, probe::answers(pool)).await;
+        matches!(asked, Ok(Ok(())))
+    };
+    let (primary, read, cache) = tokio::join!(
+        answers(&databases.primary),
+        answers(&databases.read),
+        timeout(PATIENCE, service.cache().ping()),
+    );
+    let cache = matches!(cache, Ok(Ok(())));
+    [(PRIMARY, primary), (READ, read), (CACHE, cache)]
 }
 
 /// Serves metrics until told to stop.
@@ -61,14 +83,46 @@ pub(super) async fn serve(listener: TcpListener, app: Arc<App>, stop: Cancellati
         .route("/health", get(|| async { "ok" }))
         .route("/ready", get(ready))
         .with_state(app);
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-    if let Err(error) = served.await {
-        tracing::error!(%error, "metrics are no longer served");
+    let service = TowerToHyperService::new(router);
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            accepted = super::accept_one(&listener, &room) => accepted,
+            () = stop.cancelled() => return,
+        };
+        let (stream, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection for metrics could not be accepted");
+                tokio::time::sleep(super::ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .serve_connection(TokioIo::new(stream), service.clone());
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            tokio::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection for metrics ended early");
+            }
+            drop(place);
+        });
     }
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    app.metrics.render(&app.service)
+    let dependencies = dependencies(&app.service).await;
+    app.metrics.render(&app.service, &dependencies)
 }
 
 async fn ready(State(app): State<Arc<App>>) -> impl IntoResponse {

@@ -26,6 +26,7 @@ pub struct Metrics {
     durations: HistogramVec,
     connections: IntGaugeVec,
     credential_cache: IntGaugeVec,
+    dependencies: IntGaugeVec,
 }
 
 impl Metrics {
@@ -63,6 +64,14 @@ impl Metrics {
             &["result"],
         )
         .expect(valid);
+        let dependencies = IntGaugeVec::new(
+            Opts::new(
+                "scorer_dependency_up",
+                "1 for what the service depends on and what answers now",
+            ),
+            &["dependency"],
+        )
+        .expect(valid);
         let build = IntGaugeVec::new(
             Opts::new("scorer_build_info", "The version that runs"),
             &["version"],
@@ -83,6 +92,9 @@ impl Metrics {
         registry
             .register(Box::new(credential_cache.clone()))
             .expect(distinct);
+        registry
+            .register(Box::new(dependencies.clone()))
+            .expect(distinct);
         registry.register(Box::new(build)).expect(distinct);
         Self {
             registry,
@@ -90,6 +102,7 @@ impl Metrics {
             durations,
             connections,
             credential_cache,
+            dependencies,
         }
     }
 
@@ -106,8 +119,14 @@ impl Metrics {
             .observe(duration.as_secs_f64());
     }
 
-    /// All metrics as text. The state of the service is looked up now.
-    pub(crate) fn render(&self, service: &Service) -> String {
+    /// All metrics as text. The state of the service is looked up now; what it depends on was
+    /// asked by the caller.
+    pub(crate) fn render(&self, service: &Service, dependencies: &[(&str, bool)]) -> String {
+        for (dependency, up) in dependencies {
+            self.dependencies
+                .with_label_values(&[dependency])
+                .set(i64::from(*up));
+        }
         let databases = service.databases();
         for (name, pool) in [("primary", &databases.primary), ("read", &databases.read)] {
             let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);

@@ -1,4 +1,5 @@
-//! Scorings against a real PostgreSQL: in parallel, without write rights, counted on the wire.
+//! Scorings against a real PostgreSQL: in parallel, without write rights, counted on the wire, and
+//! while it fails.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,8 +7,11 @@
 )]
 
 mod dry_run;
+mod faults;
+mod process;
 mod races;
 mod registry;
+mod restartable;
 mod round_trips;
 mod wire;
 mod world;

@@ -60,6 +60,15 @@ impl World {
     }
 
     pub(crate) async fn stamp(&self, address: &str, provider: &str, nullifiers: &[&str]) {
+        Self::add_stamp(&self.pool, address, provider, nullifiers).await;
+    }
+
+    pub(crate) async fn add_stamp(
+        pool: &PgPool,
+        address: &str,
+        provider: &str,
+        nullifiers: &[&str],
+    ) {
         sqlx::query(
             "INSERT INTO ceramic_cache_ceramiccache (address, provider, stamp, proof_value, created_at,
                  updated_at, type, compose_db_save_status, compose_db_stream_id)
@@ -68,7 +77,7 @@ impl World {
         .bind(address)
         .bind(provider)
         .bind(json::dumps(&credential(address, provider, nullifiers)))
-        .execute(&self.pool)
+        .execute(pool)
         .await
         .unwrap();
     }
@@ -82,16 +91,20 @@ impl World {
     }
 
     pub(crate) async fn count(&self, from: &str) -> i64 {
+        Self::count_in(&self.pool, from).await
+    }
+
+    pub(crate) async fn count_in(pool: &PgPool, from: &str) -> i64 {
         let statement = format!("SELECT count(*) FROM {from}");
         sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
-            .fetch_one(&self.pool)
+            .fetch_one(pool)
             .await
             .unwrap()
     }
 }
 
 /// The schema, an account and a scorer.
-async fn populate(pool: &PgPool) {
+pub(crate) async fn populate(pool: &PgPool) {
     migrate(pool).await.unwrap();
     sqlx::raw_sql(
         "INSERT INTO auth_user (id, password, is_superuser, username, first_name, last_name, email,

@@ -21,7 +21,9 @@ const SHARING: Duration = Duration::from_millis(700);
 /// Divergences in one answer when the question does not say.
 const DEFAULT_LIMIT: usize = 50;
 
-/// Whether users can be served. A mirror that is not well takes nothing from them.
+/// What users and operators can count on. A mirror that is not well takes nothing from users, and a
+/// reference that does not answer is told to them better by the proxy than by a refused connection:
+/// neither makes the proxy unready.
 pub(super) fn ready(service: &Service) -> Response<Body> {
     let live = service.live();
     let breaker = live.mirror.as_ref().map(|mirror| mirror.breaker().state());
@@ -30,6 +32,7 @@ pub(super) fn ready(service: &Service) -> Response<Body> {
     let state = object!({
         "ready": true,
         "stage": service.stage.standing().stage,
+        "reference": if live.findings.reference_answers() { "answers" } else { "does not answer" },
         "candidate": match breaker {
             None => "none",
             Some(BreakerState::Closed) => "asked",

@@ -53,6 +53,22 @@ fn render(service: &Service) -> Result<Vec<u8>, prometheus::Error> {
     )?
     .with_label_values::<&str>(&[])
     .inc_by(journal.dropped.load(Ordering::Relaxed));
+    for (name, help, holds) in [
+        (
+            "shadow_proxy_journal_failing",
+            "1 while divergences cannot be written",
+            journal.failing.load(Ordering::Relaxed),
+        ),
+        (
+            "shadow_proxy_reference_up",
+            "1 while the reference answers, by the latest request it was sent for a user",
+            live.findings.reference_answers(),
+        ),
+    ] {
+        page.gauge(name, help, &[])?
+            .with_label_values::<&str>(&[])
+            .set(f64::from(u8::from(holds)));
+    }
     show_sink(service, &page)?;
     show_recording(service, &page)?;
     let mut text = Vec::new();

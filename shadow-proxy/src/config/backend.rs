@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use parity::redact::mask_user_info;
 use serde::Deserialize;
 
 use super::units::Span;
@@ -86,8 +87,8 @@ impl Backend {
     pub fn origin(&self) -> Result<(http::uri::Scheme, http::uri::Authority), String> {
         let wrong = || {
             format!(
-                "`{}` is not a backend: write `http://host:port` or `https://host:port`, without a path",
-                self.url
+                "`{}` is not a backend: write `http://host:port` or `https://host:port`, without a user or a path",
+                mask_user_info(&self.url)
             )
         };
         let uri: http::Uri = self.url.parse().map_err(|_| wrong())?;

@@ -76,5 +76,10 @@ pub(super) fn write(path: &Path, standing: Standing, audit: &[AuditLine]) -> io:
     let mut file = File::create(&temporary)?;
     file.write_all(&serde_json::to_vec_pretty(&kept)?)?;
     file.sync_all()?;
-    fs::rename(&temporary, path)
+    fs::rename(&temporary, path)?;
+    // The name too has to reach the disk.
+    match path.parent().filter(|parent| *parent != Path::new("")) {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
 }

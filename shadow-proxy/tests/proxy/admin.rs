@@ -21,7 +21,7 @@ async fn ask(proxy: &Handle, path: &str) -> Value {
 
 async fn post(proxy: &Handle, path: &str, body: &str, headers: &str) -> String {
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n{headers}Connection: close\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{headers}Connection: close\r\n\r\n{body}",
         body.len()
     );
     raw_text(proxy.admin_address(), &request).await
@@ -159,6 +159,33 @@ async fn a_stage_is_changed_with_a_reason_and_the_kill_switch_acts_at_once() {
         Rung::Off,
         "kept over a restart"
     );
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_changes_and_learns_nothing() {
+    let reference = Backend::answering(OK).await;
+    let candidate = Backend::answering(OTHER).await;
+    let proxy = Proxy::start(shadowing(&reference, &candidate))
+        .await
+        .unwrap();
+    let cutover = r#"{"stage": "cutover", "reason": "r", "actor": "a"}"#;
+    let foreign = format!("{JSON}Origin: http://evil.example\r\n");
+    let answer = post(&proxy, "/api/stage", cutover, &foreign).await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let rebound = format!(
+        "POST /api/stage HTTP/1.1\r\nHost: evil.example\r\nContent-Length: {}\r\n{JSON}Connection: close\r\n\r\n{cutover}",
+        cutover.len()
+    );
+    let read = "GET /api/divergences HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+    for request in [rebound.as_str(), read] {
+        let answer = raw_text(proxy.admin_address(), request).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    }
+    assert_eq!(proxy.stage().standing().stage, Rung::Shadow);
+    let own = format!("{JSON}Origin: http://localhost\r\n");
+    let answer = post(&proxy, "/api/stage", cutover, &own).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(proxy.stage().standing().stage, Rung::Cutover);
 }
 
 #[tokio::test]

@@ -122,7 +122,8 @@ async fn suffer(fault: Fault, adjust: impl FnOnce(&mut Config)) -> Accounting {
 
 #[tokio::test]
 async fn a_slow_candidate_is_waited_for_by_nobody() {
-    let stats = suffer(Fault::Slow(Duration::from_millis(200)), |_| {}).await;
+    let slow = Fault::Slow(Duration::from_millis(200));
+    let stats = suffer(slow, |config| config.mirror.deadline = Span::secs(20)).await;
     assert_eq!(stats.compared + stats.dropped, REQUESTS, "{stats:?}");
     assert!(stats.compared > 0 && stats.dropped > 0, "{stats:?}");
 }

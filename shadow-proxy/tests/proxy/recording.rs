@@ -119,7 +119,12 @@ async fn a_recording_is_replayed_and_holds_no_secret() {
         .iter()
         .map(|step| step.request.target.as_str())
         .collect();
-    assert_eq!(targets, ["/a?x=1", "/b?api_key=redacted&x=2", "/c"]);
+    assert_eq!((targets[0], targets[2]), ("/a?x=1", "/c"));
+    assert!(
+        targets[1].starts_with("/b?api_key=redacted:"),
+        "{targets:?}"
+    );
+    assert!(targets[1].ends_with("&x=2"), "{targets:?}");
     let reader = parity::fixture::Reader::open(&path).unwrap();
     let manifest = reader.manifest();
     assert_eq!(

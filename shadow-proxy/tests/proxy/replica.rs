@@ -110,7 +110,7 @@ impl Replica {
     pub(crate) async fn tell(&self, path: &str, body: &Value) -> Value {
         let body = body.to_string();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );

@@ -38,6 +38,24 @@ async fn a_request_with_ambiguous_limits_is_refused() {
             "a vertical tab before a coding",
             "Transfer-Encoding: \x0bchunked\r\n",
         ),
+        (
+            "a tab before a coding's colon",
+            "Transfer-Encoding\t: chunked\r\n",
+        ),
+        ("a coding in quotes", "Transfer-Encoding: \"chunked\"\r\n"),
+        (
+            "a coding hidden by another",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: cow\r\n",
+        ),
+        (
+            "a coding on a folded line",
+            "Transfer-Encoding:\r\n chunked\r\n",
+        ),
+        (
+            "two different lengths",
+            "Content-Length: 5\r\ncontent-length: 6\r\n",
+        ),
+        ("a length with a blank inside", "Content-Length: 1 2\r\n"),
         ("a bare carriage return", "X-A: b\rContent-Length: 35\r\n"),
         ("a null byte", "X-A: b\0c\r\n"),
         ("a name with a space", "X A: b\r\n"),
@@ -143,4 +161,58 @@ async fn an_ambiguous_answer_is_a_502() {
         assert!(got.starts_with("HTTP/1.1 502"), "{case}: {got}");
         assert!(got.contains("upstream_invalid_response"), "{case}: {got}");
     }
+}
+
+/// What a reference adds to an answer must not become the answer to somebody else's request.
+#[tokio::test]
+async fn bytes_after_an_answer_are_given_to_nobody() {
+    const POISON: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
+    for (method, answer) in [
+        ("GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n"),
+        (
+            "GET",
+            "HTTP/1.1 204 No Content\r\nContent-Length: 60\r\n\r\n",
+        ),
+        (
+            "GET",
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 60\r\n\r\n",
+        ),
+        (
+            "GET",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        ),
+    ] {
+        let poisoned = format!("{answer}{POISON}");
+        let reference = Backend::start(move |request| {
+            let first = request.line().contains("first");
+            if first { poisoned.as_bytes() } else { OK }.to_vec()
+        })
+        .await;
+        let proxy = Proxy::start(Config::forwarding_to(&reference.url()))
+            .await
+            .unwrap();
+        for target in ["first", "second", "third"] {
+            let request =
+                format!("{method} /{target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+            let got = raw(proxy.address(), request.as_bytes()).await;
+            let got = String::from_utf8_lossy(&got).into_owned();
+            assert!(!got.contains("poison"), "{method} {answer}: {got}");
+            assert_eq!(got.matches("HTTP/1.1").count(), 1, "{got}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_a_length_and_chunks_keeps_the_chunks_alone() {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let reference = Backend::answering(answer).await;
+    let proxy = Proxy::start(Config::forwarding_to(&reference.url()))
+        .await
+        .unwrap();
+    let get = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let got = raw(proxy.address(), get).await;
+    let got = String::from_utf8_lossy(&got).to_ascii_lowercase();
+    let both = got.contains("content-length") && got.contains("transfer-encoding");
+    assert!(!both, "{got}");
 }

@@ -194,7 +194,7 @@ pub(crate) fn shadowing(reference: &Backend, candidate: &Backend) -> Config {
 
 /// Sends one GET on a connection of its own.
 pub(crate) async fn get(address: SocketAddr, target: &str) -> String {
-    let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     raw_text(address, &request).await
 }
 
