@@ -153,7 +153,7 @@ async fn minimise_brings_a_fault_in_a_long_session_to_at_most_three_steps() {
             continue;
         };
         let budget = Budget {
-            scenarios: 150,
+            scenarios: 600,
             seeds: 0,
         };
         let reproduction = shrink(&replay, session, same, budget)

@@ -27,8 +27,12 @@ async fn two_live_scorers_with_running_clocks_are_at_parity() {
     let scorers = Scorers::start().await;
     let ended = replay(scorers.sides(), &["--shard", &shard()]).await;
     let report = report(&ended);
-    let (totals, left_out) = (report.totals, &report.uncompared);
-    assert_eq!(ended.code, Some(0), "{totals:?} {left_out:#?}");
+    let (totals, left_out, diverged) = (report.totals, &report.uncompared, &report.divergences);
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "{totals:?} {left_out:#?} {diverged:#?}"
+    );
     assert!(totals.compared >= 180, "{totals:?}");
     assert_eq!(totals.diverged, 0);
     assert_eq!(totals.errored + totals.timed_out, 0, "{totals:?}");
