@@ -1,6 +1,9 @@
 //! The binary as scripts see it: exit codes, and what goes to which stream.
 
-use std::process::{Command, Output};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Output, Stdio},
+};
 
 fn parity_cli(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_parity-cli"))
@@ -89,16 +92,36 @@ fn manual_pages_are_written_per_subcommand() {
 
 /// Runs a small demo and gives its exit code and its summary.
 fn demo(arguments: &[&str]) -> (Option<i32>, serde_json::Value) {
-    let output = parity_cli(&[&["--json", "demo"], arguments].concat());
-    let summary = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
-    });
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let directory = out.path().join("report");
+    let report = ["--report-dir", &*directory.to_string_lossy()];
+    let output = parity_cli(&[&["--json", "demo"], &report[..], arguments].concat());
+    let summary: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("{error}: {}", String::from_utf8_lossy(&output.stderr));
+        });
+    let page =
+        std::fs::read_to_string(directory.join("report.html")).expect("the demo wrote its page");
+    for cluster in summary["clusters"].as_array().expect("a list") {
+        let route = cluster["route"].as_str().expect("a name");
+        assert!(page.contains(route), "{route} is not in the report");
+    }
     (output.status.code(), summary)
 }
 
 #[test]
 fn the_demo_of_a_clean_scorer_finds_nothing_and_accounts_for_every_request() {
-    let output = parity_cli(&["demo", "--requests", "40", "--clean"]);
+    let out = tempfile::tempdir().unwrap();
+    let report = out.path().to_string_lossy();
+    let arguments = [
+        "demo",
+        "--requests",
+        "40",
+        "--clean",
+        "--report-dir",
+        &report,
+    ];
+    let output = parity_cli(&arguments);
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{text}");
     for line in [
@@ -106,6 +129,7 @@ fn the_demo_of_a_clean_scorer_finds_nothing_and_accounts_for_every_request() {
         ", 0 of them altered by it",
         ", 0 diverged",
         "accounts: 40 seen = every one of the above, none missing: yes",
+        "report.html",
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
@@ -131,4 +155,29 @@ fn a_demo_too_short_to_show_the_faults_does_not_claim_that_they_were_found() {
         summary["faults_without_a_request"].as_array().map(Vec::len),
         Some(3)
     );
+}
+
+#[test]
+fn an_interrupted_demo_stops_what_it_started() {
+    let temporary = tempfile::tempdir().unwrap();
+    // The server of an installed PostgreSQL runs as another user where this runs as root.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(temporary.path(), open).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_parity-cli"))
+        .args(["demo", "--report-dir", "unused"])
+        .env("TMPDIR", temporary.path())
+        .current_dir(temporary.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let ready = lines.any(|line| line.is_ok_and(|line| line.starts_with("sent ")));
+    assert!(ready, "it sends requests");
+    let id = child.id().to_string();
+    let told = Command::new("kill").args(["-INT", &id]).status();
+    assert!(told.expect("kill runs").success());
+    assert_eq!(child.wait().unwrap().code(), Some(70));
+    let left: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -75,7 +75,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let started = match settings.database_url {
         Some(_) => None,
         None => {
-            let postgres = embedded::Postgres::start(embedded::Options::default()).await?;
+            let postgres = embedded::Postgres::start(embedded::Options::from_env()?).await?;
             tracing::info!(database = postgres.describe(), "DATABASE_URL is not set");
             embedded::migrate(&postgres.pool()).await?;
             Some(postgres)

@@ -1,47 +1,43 @@
 //! `parity-cli demo`: the whole house at work, with nothing installed and nothing left behind.
 
+mod house;
+mod progress;
+mod record;
 mod seeded;
 mod summary;
 mod traffic;
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use parity::fixture::Corpus;
-use scorer::{
-    cache::Cache,
-    clock::Clock,
-    embedded::{Options, Postgres, Source},
-    service::{Databases, Service},
-    settings::Settings,
+use parity::{
+    fixture::{Corpus, Reader, Scenario},
+    rules::Rules,
 };
-use shadow_proxy::{
-    Config, Parts, Proxy,
-    candidate::embedded::Scorer,
-    config::{CandidateConfig, backend::Embedded},
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
-    seeded::{SEEDED, SeededScorer},
+    house::House,
+    progress::Progress,
+    record::Record,
+    seeded::SEEDED,
     summary::{Books, Summary},
     traffic::{Playable, Seen},
 };
 use crate::{
     backend::HttpClient,
-    database::{FreshDatabases, Seed},
     exit::{Exit, Failure},
-    stub::{Latency, Stub},
     terminal::Terminal,
 };
 
 /// Fixtures of the Passport scorer, as far as the demo plays them.
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/passport");
+/// Longer than any answer takes; the stand-in answers at once.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Show the shadow path at work: recorded Python answers in front, the Rust scorer behind.
@@ -50,108 +46,47 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// the recorded answers of the Python service, and the shadow proxy between them. Sends recorded
 /// requests to the proxy, which answers each with the stand-in's answer and compares the scorer's
 /// behind the client's back. Half-way, three deliberate faults are switched on in the scorer.
-/// Ends by itself and leaves nothing behind: with code 0 when exactly the faults were found, 1 when
-/// anything else was found or a fault was missed, 2 when no request showed one of the faults.
+/// Ends by itself and leaves nothing behind but its report, also when it is interrupted: with code
+/// 0 when exactly the faults were found, 1 when anything else was found or a fault was missed, 2
+/// when no request showed one of the faults. Needs no network.
 ///
-/// Example: cargo run --release -p parity-cli -- demo
+/// Example: cargo run -p parity-cli -- demo
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Directory of the fixtures.
     #[arg(long, value_name = "DIRECTORY", default_value = FIXTURES, hide_default_value = true)]
-    fixtures: std::path::PathBuf,
+    fixtures: PathBuf,
     /// Requests to send at most.
     #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     requests: usize,
     /// Leave the scorer without faults to the end.
     #[arg(long)]
     clean: bool,
+    /// Where to write report.html and report.json; made when it does not exist.
+    #[arg(long, value_name = "DIRECTORY", default_value = "reports/runs/demo")]
+    report_dir: PathBuf,
 }
 
 pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
-    let started = Instant::now();
     let corpus = Corpus::read(&arguments.fixtures).map_err(Failure::usage)?;
     let clock = most_common_clock(&corpus)
         .ok_or_else(|| Failure::usage("the fixtures have no step with a clock"))?;
     let playable = Playable::of(&corpus, clock);
-    let [first, second] = playable.halves(arguments.requests);
-    let scenarios = [first.as_slice(), second.as_slice()].concat();
-    let settings = Settings::from_pairs(corpus.settings.iter().cloned())
-        .map_err(|error| Failure::usage(format!("the fixtures' settings: {error}")))?;
+    let halves = playable.halves(arguments.requests);
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::internal)?;
 
-    let source = Source::from_env().map_err(Failure::usage)?;
-    let postgres = Postgres::start(Options::temporary(source))
-        .await
-        .map_err(Failure::internal)?;
-    terminal.note(&format!("database   {}", postgres.describe()));
-    let seed = Seed {
-        origin: "seed.sql".to_owned(),
-        sql: corpus.seed.clone().unwrap_or_default(),
+    let started = Instant::now();
+    let rules = arguments.fixtures.join("rules.toml");
+    let house = House::start(&corpus, &rules, clock, halves.concat(), terminal).await?;
+    let played = tokio::select! {
+        played = play(arguments, &house, &halves, started, terminal) => played,
+        _ = tokio::signal::ctrl_c() => Err(interrupted()),
+        _ = terminate.recv() => Err(interrupted()),
     };
-    let databases = FreshDatabases::prepare(&postgres, &seed)
-        .await
-        .map_err(Failure::internal)?;
-    let database = databases.take().await.map_err(Failure::internal)?;
-    let candidate = Arc::new(SeededScorer::new(Service::new(
-        settings,
-        Databases::single(database.pool.clone()),
-        Cache::in_process(),
-        Clock::fixed(clock),
-    )));
-    terminal.note(&format!(
-        "candidate  the scorer in this process, dry-run, clock at {clock}"
-    ));
-
-    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let stub = Stub::start(loopback, scenarios, Latency::Fixed(Duration::ZERO))
-        .await
-        .map_err(Failure::internal)?;
-    terminal.note(&format!(
-        "reference  {} recorded Python answers on http://{}",
-        first.len() + second.len(),
-        stub.address()
-    ));
-    let mut config = Config::forwarding_to(&format!("http://{}", stub.address()));
-    config.candidate = Some(CandidateConfig::Embedded(Embedded::default()));
-    config.rules = Some(arguments.fixtures.join("rules.toml"));
-    let scorer: Arc<dyn Scorer> = candidate.clone();
-    let parts = Parts {
-        scorer: Some(scorer),
-        ..Parts::default()
-    };
-    let proxy = Proxy::start_with(config, parts)
-        .await
-        .map_err(Failure::internal)?;
-    terminal.note(&format!("proxy      on http://{}", proxy.address()));
-    terminal.note(&format!(
-        "dashboard  on http://{}/ until the demo ends",
-        proxy.admin_address()
-    ));
-
-    let client = HttpClient::new(&format!("http://{}", proxy.address()), TIMEOUT)
-        .map_err(Failure::internal)?;
-    let mut seen = Seen::default();
-    seen.send(&client, &proxy, &candidate, &first).await;
-    let before = Books::of(&proxy);
-    if !arguments.clean {
-        terminal.note(&format!(
-            "half-way   {} faults switched on in the scorer",
-            SEEDED.len()
-        ));
-        candidate.switch_faults_on();
-    }
-    seen.send(&client, &proxy, &candidate, &second).await;
-    let after = Books::of(&proxy);
-    proxy.shutdown().await;
-    drop((stub, database));
-    databases.close().await;
-
+    house.close().await;
     let summary = Summary {
-        seen,
         left_out: playable.left_out,
-        before,
-        after,
-        seeded: !arguments.clean,
-        took: started.elapsed(),
+        ..played?
     };
     if terminal.json {
         terminal.result(&summary.json().to_string());
@@ -159,6 +94,53 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
         terminal.result(&summary.text());
     }
     Ok(summary.exit())
+}
+
+fn interrupted() -> Failure {
+    Failure::internal("interrupted; everything that was started is stopped")
+}
+
+/// Sends both halves, with faults switched on between them, and writes the report.
+async fn play(
+    arguments: &Arguments,
+    house: &House,
+    [first, second]: &[Vec<Scenario>; 2],
+    started: Instant,
+    terminal: Terminal,
+) -> Result<Summary, Failure> {
+    let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
+    let rules = Rules::read(&arguments.fixtures.join("rules.toml")).map_err(Failure::usage)?;
+    let client = HttpClient::new(&format!("http://{}", house.proxy.address()), TIMEOUT)
+        .map_err(Failure::internal)?;
+    let mut record = Record::new(&reader, &arguments.fixtures, &rules);
+    let mut progress = Progress::new(first.len() + second.len(), terminal);
+    let mut seen = Seen::default();
+    seen.send(&client, house, first, &mut record, &mut progress)
+        .await;
+    let before = Books::of(&house.proxy);
+    progress.note(&format!("half-way   {}", before.verdict()));
+    if !arguments.clean {
+        progress.note(&format!(
+            "faults     {} switched on in the scorer",
+            SEEDED.len()
+        ));
+        house.candidate.switch_faults_on();
+    }
+    seen.send(&client, house, second, &mut record, &mut progress)
+        .await;
+    drop(progress);
+    let after = Books::of(&house.proxy);
+    let took = started.elapsed();
+    record.write(&arguments.report_dir, took)?;
+    Ok(Summary {
+        seen,
+        left_out: BTreeMap::new(),
+        before,
+        after,
+        seeded: !arguments.clean,
+        report: arguments.report_dir.join("report.html"),
+        took,
+    })
 }
 
 /// The instant at which most first steps were recorded.

@@ -27,8 +27,17 @@ pub(super) const SEEDED: [(&str, &str); 3] = [
 pub(super) struct SeededScorer {
     service: Service,
     seeded: AtomicBool,
-    /// Faults that spoilt an answer since this was last asked.
-    struck: Mutex<Vec<&'static str>>,
+    /// Since this was last asked.
+    given: Mutex<Given>,
+}
+
+/// What the scorer gave.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// The latest answer.
+    pub(super) answer: Option<Response>,
+    /// Faults that spoilt an answer.
+    pub(super) struck: Vec<&'static str>,
 }
 
 impl SeededScorer {
@@ -36,7 +45,7 @@ impl SeededScorer {
         Self {
             service,
             seeded: AtomicBool::new(false),
-            struck: Mutex::default(),
+            given: Mutex::default(),
         }
     }
 
@@ -44,9 +53,9 @@ impl SeededScorer {
         self.seeded.store(true, Ordering::Relaxed);
     }
 
-    /// Faults that spoilt an answer since the last call.
-    pub(super) fn take_struck(&self) -> Vec<&'static str> {
-        std::mem::take(&mut self.struck.lock())
+    /// What it gave since the last call.
+    pub(super) fn take_given(&self) -> Given {
+        std::mem::take(&mut self.given.lock())
     }
 
     fn spoil(&self, reply: &mut Reply) {
@@ -69,7 +78,7 @@ impl SeededScorer {
                 clock: None,
             };
             if fault.strike(&mut answer) {
-                self.struck.lock().push(name);
+                self.given.lock().struck.push(name);
             }
             let spoilt = answer.observation.response;
             response.status = spoilt.status;
@@ -88,6 +97,11 @@ impl Scorer for SeededScorer {
             if get && self.seeded.load(Ordering::Relaxed) {
                 self.spoil(&mut reply);
             }
+            self.given.lock().answer = Some(Response {
+                status: reply.response.status,
+                headers: Headers(reply.response.headers.clone()),
+                body: reply.response.body.clone(),
+            });
             reply
         })
     }

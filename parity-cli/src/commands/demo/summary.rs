@@ -1,11 +1,11 @@
 //! What the demo has to say at its end.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, time::Duration};
 
 use parity::{
     accounting::Accounting,
     cluster::Cluster,
-    verdict::{RouteVerdict, Verdict},
+    verdict::{self, RouteVerdict, Verdict},
 };
 
 use super::{seeded::SEEDED, traffic::Seen};
@@ -28,20 +28,23 @@ impl Books {
         }
     }
 
-    fn line(&self) -> String {
-        let count = |which: fn(&Verdict) -> bool| {
-            let routes = self.verdicts.iter();
-            routes.filter(|route| which(&route.verdict)).count()
+    /// One verdict over all routes, and what it rests on.
+    pub(super) fn verdict(&self) -> String {
+        let failed: Vec<&str> = self
+            .verdicts
+            .iter()
+            .filter(|route| matches!(route.verdict, Verdict::Fail { .. }))
+            .map(|route| route.route.as_str())
+            .collect();
+        let verdict = match verdict::overall(&self.verdicts) {
+            Verdict::Pass => "pass".to_owned(),
+            Verdict::Fail { .. } => format!("fail on {}", failed.join(", ")),
+            Verdict::Insufficient { .. } => {
+                "insufficient, too few requests to pass or fail a route".to_owned()
+            }
         };
-        format!(
-            "{} compared, {} diverged, {} clusters; routes: {} pass, {} fail, {} have too few requests yet",
-            self.stats.compared,
-            self.stats.diverged,
-            self.clusters.len(),
-            count(|verdict| matches!(verdict, Verdict::Pass)),
-            count(|verdict| matches!(verdict, Verdict::Fail { .. })),
-            count(|verdict| matches!(verdict, Verdict::Insufficient { .. })),
-        )
+        let (compared, diverged) = (self.stats.compared, self.stats.diverged);
+        format!("{compared} compared, {diverged} diverged; verdict: {verdict}")
     }
 }
 
@@ -55,6 +58,7 @@ pub(super) struct Summary {
     pub(super) after: Books,
     /// Whether faults were switched on half-way.
     pub(super) seeded: bool,
+    pub(super) report: PathBuf,
     pub(super) took: Duration,
 }
 
@@ -71,6 +75,7 @@ impl Summary {
         let wrong = !self.seen.altered.is_empty()
             || !self.seen.missed.is_empty()
             || !self.seen.unexpected.is_empty()
+            || !self.seen.disputed.is_empty()
             || self.after.clusters.len() != self.seen.struck.len()
             || !self.after.stats.is_balanced();
         if wrong {
@@ -96,6 +101,8 @@ impl Summary {
             "faults_without_a_request": self.idle(),
             "missed": self.seen.missed,
             "unexpected": self.seen.unexpected,
+            "disputed": self.seen.disputed,
+            "report": self.report,
         })
     }
 
@@ -124,15 +131,20 @@ impl Summary {
         );
         self.write_halves(&mut text);
         self.write_lists(&mut text);
+        let _ = writeln!(text, "\nreport       {}", self.report.display());
         text
     }
 
     fn write_halves(&self, text: &mut String) {
-        let _ = writeln!(text, "\nfirst half   {}", self.before.line());
-        let _ = writeln!(text, "at the end   {}", self.after.line());
+        let _ = writeln!(text, "\nhalf-way     {}", self.before.verdict());
+        let _ = writeln!(text, "at the end   {}", self.after.verdict());
         for cluster in &self.after.clusters {
             let (route, title) = (&cluster.route, cluster.title());
-            let _ = writeln!(text, "  {route}, {} requests: {title}", cluster.requests);
+            let requests = match cluster.requests {
+                1 => "1 request".to_owned(),
+                many => format!("{many} requests"),
+            };
+            let _ = writeln!(text, "  {route}, {requests}: {title}");
         }
         if self.seeded {
             let _ = writeln!(
@@ -162,6 +174,7 @@ impl Summary {
             ("altered by the proxy", &self.seen.altered),
             ("spoilt, but not found different", &self.seen.missed),
             ("different without a fault", &self.seen.unexpected),
+            ("judged otherwise in the report", &self.seen.disputed),
         ] {
             for scenario in which {
                 let _ = writeln!(text, "  {what}: {scenario}");

@@ -7,16 +7,16 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use parity::{
+    accounting::Accounting,
     exchange::Response,
     fixture::{Corpus, Scenario, Step},
 };
 
-use super::seeded::SeededScorer;
+use super::{house::House, progress::Progress, record::Record};
 use crate::backend::HttpClient;
 
-/// Longer than the mirror waits for the candidate; requests the proxy refuses itself are never
-/// mirrored, so that waiting has to end.
-const SETTLE: Duration = Duration::from_secs(8);
+/// Longer than the mirror waits for the candidate: waiting has to end, whatever went wrong.
+const SETTLE: Duration = Duration::from_secs(65);
 
 /// Headers of a connection, which every server on the way sets for itself.
 const OF_THE_CONNECTION: [&str; 5] = [
@@ -90,6 +90,8 @@ fn obstacle(step: &Step, clock: DateTime<Utc>) -> Option<&'static str> {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) sent: usize,
+    /// The proxy's accounts after the last request.
+    stats: Accounting,
     /// Answers that were not those of the stand-in: status, headers, body.
     pub(super) altered: Vec<String>,
     /// Requests without an answer, and why.
@@ -100,6 +102,8 @@ pub(super) struct Seen {
     pub(super) missed: Vec<String>,
     /// Answers that the proxy found different without a fault.
     pub(super) unexpected: Vec<String>,
+    /// Pairs on which the report and the proxy do not agree.
+    pub(super) disputed: Vec<String>,
 }
 
 impl Seen {
@@ -108,31 +112,47 @@ impl Seen {
     pub(super) async fn send(
         &mut self,
         client: &HttpClient,
-        proxy: &shadow_proxy::Handle,
-        candidate: &SeededScorer,
+        house: &House,
         scenarios: &[Scenario],
+        record: &mut Record<'_>,
+        progress: &mut Progress,
     ) {
         for step in scenarios.iter().flat_map(|scenario| &scenario.steps) {
-            let diverged = proxy.stats().diverged;
             match client.send(&step.request).await {
                 Ok(response) => {
                     self.sent += 1;
-                    if !same(&response, &step.response, &step.request.method) {
-                        self.altered.push(step.scenario.clone());
+                    let before = self.stats;
+                    self.stats = settled(&house.proxy, self.sent as u64).await;
+                    let given = house.candidate.take_given();
+                    self.judge(step, &response, before, &given.struck);
+                    if !record.observe(step, response, given.answer, &before, &self.stats) {
+                        self.disputed.push(step.scenario.clone());
                     }
                 }
                 Err(error) => self.broken.push(format!("{}: {error}", step.scenario)),
             }
-            settled(proxy, self.sent as u64).await;
-            let struck = candidate.take_struck();
-            match (struck.is_empty(), proxy.stats().diverged > diverged) {
-                (false, false) => self.missed.push(step.scenario.clone()),
-                (true, true) => self.unexpected.push(step.scenario.clone()),
-                _ => {}
-            }
-            for fault in struck {
-                *self.struck.entry(fault).or_default() += 1;
-            }
+            progress.sent(&self.stats);
+        }
+    }
+
+    fn judge(
+        &mut self,
+        step: &Step,
+        response: &Response,
+        before: Accounting,
+        struck: &[&'static str],
+    ) {
+        let name = || step.scenario.clone();
+        if !same(response, &step.response, &step.request.method) {
+            self.altered.push(name());
+        }
+        match (struck.is_empty(), self.stats.diverged > before.diverged) {
+            (false, false) => self.missed.push(name()),
+            (true, true) => self.unexpected.push(name()),
+            _ => {}
+        }
+        for fault in struck {
+            *self.struck.entry(fault).or_default() += 1;
         }
     }
 }
@@ -155,13 +175,13 @@ fn same(got: &Response, recorded: &Response, method: &str) -> bool {
         && (got.body == recorded.body || method == "HEAD")
 }
 
-/// Returns once the mirror has dealt with every request.
-async fn settled(proxy: &shadow_proxy::Handle, sent: u64) {
+/// The proxy's accounts once the mirror has dealt with every request.
+async fn settled(proxy: &shadow_proxy::Handle, sent: u64) -> Accounting {
     let deadline = Instant::now() + SETTLE;
     loop {
         let stats = proxy.stats();
         if (stats.seen >= sent && stats.is_balanced()) || Instant::now() > deadline {
-            return;
+            return stats;
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
