@@ -1,4 +1,4 @@
-//! Runs one pure hot path, for counting its instructions: `hot_paths` lists the paths, `hot_paths <name>`
+//! Runs one pure hot path, for counting its instructions: `parity_hot_paths` lists the paths, `parity_hot_paths <name>`
 //! runs one. Only [`measured`] is to be counted; what it works on is prepared before.
 
 #![expect(clippy::print_stdout, reason = "the list is what was asked for")]
