@@ -1,5 +1,5 @@
 # The scorer as a server after cutover. Build from the repository's root:
-#   docker build -f deploy/scorer.Dockerfile -t scorer .
+#   docker build -f deploy/scorer.Dockerfile -t scorer:0.1.0 .
 # For another architecture: docker buildx build --platform linux/arm64 …; nothing here names one.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
@@ -14,7 +14,7 @@ COPY scorer scorer
 COPY shadow-proxy shadow-proxy
 COPY parity-cli parity-cli
 # Without the carried database: a deployed scorer has DATABASE_URL, and the image halves.
-RUN cargo build --release --locked -p scorer --no-default-features
+RUN CARGO_PROFILE_RELEASE_STRIP=true cargo build --release --locked -p scorer --no-default-features
 
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --no-create-home scorer

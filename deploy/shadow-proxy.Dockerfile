@@ -1,5 +1,5 @@
 # The proxy that stands in front of the reference. Build from the repository's root:
-#   docker build -f deploy/shadow-proxy.Dockerfile -t shadow-proxy .
+#   docker build -f deploy/shadow-proxy.Dockerfile -t shadow-proxy:0.1.0 .
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 # rustls' ring backend compiles C and assembly. Not pinned: the base image decides the versions.
@@ -12,7 +12,7 @@ COPY parity parity
 COPY scorer scorer
 COPY shadow-proxy shadow-proxy
 COPY parity-cli parity-cli
-RUN cargo build --release --locked -p shadow-proxy
+RUN CARGO_PROFILE_RELEASE_STRIP=true cargo build --release --locked -p shadow-proxy
 
 FROM debian:bookworm-slim
 # The journal and the stage file live here: mount a volume to keep them over a restart.
