@@ -70,10 +70,10 @@ fn every_row_of_its_catalogues_says_where_it_is_recorded() {
                 .trim_end_matches(" |")
                 .rsplit_once(" | ")
                 .expect("three columns");
-            let told = recorded.starts_with("not recorded") || quoted(recorded).count() > 0;
+            let told = recorded.starts_with("not recorded: ") || quoted(recorded).count() > 0;
             assert!(
                 told,
-                "{prefix}{number} names neither a scenario nor that there is none"
+                "{prefix}{number} names neither a scenario nor why there is none"
             );
         }
     };

@@ -94,6 +94,7 @@ impl<'r> Record<'r> {
             request: step.request.clone(),
             reference: observed(reference),
             candidate: observed(candidate),
+            clocks: None,
         };
         let comparison = self.judge.compare(&pair);
         let (request, reference, candidate) = (&pair.request, &pair.reference, &pair.candidate);
