@@ -5,22 +5,66 @@ use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
-const SOURCES: [(&str, &str); 4] = [
+const SOURCES: [(&str, &str); 15] = [
     (
         "https://www.w3.org/2018/credentials/v1",
         include_str!("contexts/credentials-v1.jsonld"),
+    ),
+    (
+        "https://www.w3.org/2018/credentials/examples/v1",
+        include_str!("contexts/credentials-examples-v1.jsonld"),
+    ),
+    (
+        "https://www.w3.org/ns/odrl.jsonld",
+        include_str!("contexts/odrl.jsonld"),
+    ),
+    (
+        "https://www.w3.org/ns/did/v1",
+        include_str!("contexts/did-v1.jsonld"),
+    ),
+    (
+        "https://w3id.org/did/v1",
+        include_str!("contexts/did-v1.jsonld"),
+    ),
+    (
+        "https://w3id.org/citizenship/v1",
+        include_str!("contexts/citizenship-v1.jsonld"),
+    ),
+    (
+        "https://w3id.org/security/bbs/v1",
+        include_str!("contexts/bbs-v1.jsonld"),
+    ),
+    (
+        "https://w3id.org/security/suites/blockchain-2021/v1",
+        include_str!("contexts/blockchain-2021-v1.jsonld"),
     ),
     (
         "https://w3id.org/security/suites/ed25519-2020/v1",
         include_str!("contexts/ed25519-2020-v1.jsonld"),
     ),
     (
+        "https://w3id.org/security/suites/eip712sig-2021/v1",
+        include_str!("contexts/eip712sig-2021-v1.jsonld"),
+    ),
+    (
         "https://w3id.org/security/suites/jws-2020/v1",
         include_str!("contexts/jws-2020-v1.jsonld"),
     ),
     (
+        "https://w3id.org/security/suites/secp256k1recovery-2020/v2",
+        include_str!("contexts/secp256k1recovery-2020-v2.jsonld"),
+    ),
+    (
+        "https://w3id.org/vc-revocation-list-2020/v1",
+        include_str!("contexts/revocation-list-2020-v1.jsonld"),
+    ),
+    (
         "https://w3id.org/vc/status-list/2021/v1",
         include_str!("contexts/status-list-2021-v1.jsonld"),
+    ),
+    (
+        "https://w3id.org/zcap/v1",
+        include_str!("contexts/zcap-v1.jsonld"),
     ),
 ];
 

@@ -56,8 +56,25 @@ struct Reading<'a> {
     /// How many definitions wait for this one.
     depth: usize,
     is_protected: bool,
-    may_override: bool,
+    manner: Manner,
 }
+
+/// How a context is to be read.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    /// Whether it may redefine protected terms.
+    may_override: bool,
+    /// Whether it goes on in nested nodes, unless it says itself.
+    propagates: bool,
+    /// Whether it is one of this project's files, and hence known to be well formed.
+    is_bundled: bool,
+}
+
+const OF_DOCUMENT: Manner = Manner {
+    may_override: false,
+    propagates: true,
+    is_bundled: false,
+};
 
 /// Terms that are defined by others, which are defined by others, and so on, further than this are
 /// not read.
@@ -79,23 +96,31 @@ impl ActiveContext {
 
     /// With a context found in the document.
     pub(super) fn extended(&self, local: &Json) -> Option<Self> {
-        self.processed(local, false, true)
+        self.processed(local, OF_DOCUMENT)
     }
 
     /// With the context of a property, which may redefine protected terms.
     pub(super) fn scoped_to_property(&self, local: &Json) -> Option<Self> {
-        self.processed(local, true, true)
+        let manner = Manner {
+            may_override: true,
+            ..OF_DOCUMENT
+        };
+        self.processed(local, manner)
     }
 
     /// With the context of a type, which ends where a nested node begins.
     pub(super) fn scoped_to_type(&self, local: &Json) -> Option<Self> {
-        self.processed(local, false, false)
+        let manner = Manner {
+            propagates: false,
+            ..OF_DOCUMENT
+        };
+        self.processed(local, manner)
     }
 
-    fn processed(&self, local: &Json, may_override: bool, propagates: bool) -> Option<Self> {
+    fn processed(&self, local: &Json, manner: Manner) -> Option<Self> {
         let propagates = match local.get("@propagate") {
             Some(value) => value.as_bool()?,
-            None => propagates,
+            None => manner.propagates,
         };
         let mut result = self.clone();
         if !propagates && result.previous.is_none() {
@@ -108,7 +133,7 @@ impl ActiveContext {
         for context in contexts {
             match context {
                 Json::Null => {
-                    if !may_override && result.terms.values().any(|term| term.is_protected) {
+                    if !manner.may_override && result.terms.values().any(|term| term.is_protected) {
                         return None;
                     }
                     let previous = (!propagates).then(|| Rc::new(result.clone()));
@@ -118,16 +143,20 @@ impl ActiveContext {
                     };
                 }
                 Json::String(url) => {
-                    result = result.processed(bundled::context(url)?, false, true)?;
+                    let manner = Manner {
+                        is_bundled: true,
+                        ..OF_DOCUMENT
+                    };
+                    result = result.processed(bundled::context(url)?, manner)?;
                 }
-                Json::Object(source) => result.read(source, may_override)?,
+                Json::Object(source) => result.read(source, manner)?,
                 _ => return None,
             }
         }
         Some(result)
     }
 
-    fn read(&mut self, source: &Map<String, Json>, may_override: bool) -> Option<()> {
+    fn read(&mut self, source: &Map<String, Json>, manner: Manner) -> Option<()> {
         if ["@import", "@base", "@direction"]
             .iter()
             .any(|keyword| source.contains_key(*keyword))
@@ -166,7 +195,7 @@ impl ActiveContext {
             progress: HashMap::new(),
             depth: 0,
             is_protected,
-            may_override,
+            manner,
         };
         for name in source.keys() {
             if !matches!(
@@ -197,26 +226,25 @@ impl ActiveContext {
             Some(false) => return None,
             None => {}
         }
-        if name.is_empty() || is_keyword(name) {
+        if name.is_empty() {
             return None;
         }
-        if looks_like_keyword(name) {
-            return Some(());
-        }
-        reading.progress.insert(name.to_owned(), false);
-        let before = self.terms.remove(name);
         let source = reading.source;
         let nothing = Map::new();
         let (definition, simple) = match source.get(name)? {
             Json::Null => (&nothing, Some(&Json::Null)),
+            Json::String(_) if name == "@type" => return None,
             id @ Json::String(_) => (&nothing, Some(id)),
             Json::Object(definition) => (definition, None),
             _ => return None,
         };
-        if !definition
-            .keys()
-            .all(|member| UNDERSTOOD.contains(&member.as_str()))
-        {
+        // As in the library a keyword may be defined, which never changes what it means.
+        if looks_like_keyword(name) && !is_keyword(name) {
+            return Some(());
+        }
+        reading.progress.insert(name.to_owned(), false);
+        let before = self.terms.remove(name);
+        if !has_understood_members(definition) {
             return None;
         }
         let type_ = match definition.get("@type") {
@@ -255,17 +283,23 @@ impl ActiveContext {
             Some(value) => value.as_bool()?,
             None => reading.is_protected,
         };
+        let context = definition.get("@context");
+        if let Some(context) = context
+            && !reading.manner.is_bundled
+        {
+            self.scoped_to_property(context)?;
+        }
         let term = Term {
             iri,
             language: language.filter(|_| type_.is_none()),
             type_,
             containers: containers(definition.get("@container"))?,
-            context: definition.get("@context").cloned(),
+            context: context.cloned(),
             is_prefix,
             is_protected,
         };
         let term = match before {
-            Some(before) if before.is_protected && !reading.may_override => {
+            Some(before) if before.is_protected && !reading.manner.may_override => {
                 let same = Term {
                     is_protected: true,
                     ..term
@@ -317,6 +351,9 @@ impl ActiveContext {
                 Some(term) => Some(format!("{}{suffix}", term.iri.as_ref()?)),
                 None => Some(name.to_owned()),
             };
+        }
+        if is_keyword(name) {
+            return Some(name.to_owned());
         }
         let vocabulary = self.vocabulary.as_ref()?;
         Some(format!("{vocabulary}{name}"))
@@ -385,6 +422,12 @@ impl ActiveContext {
             _ => Some(text.to_owned()),
         }
     }
+}
+
+fn has_understood_members(definition: &Map<String, Json>) -> bool {
+    definition
+        .keys()
+        .all(|member| UNDERSTOOD.contains(&member.as_str()))
 }
 
 fn containers(value: Option<&Json>) -> Option<BTreeSet<String>> {

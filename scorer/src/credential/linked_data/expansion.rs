@@ -219,8 +219,12 @@ fn add_member(
                 return None;
             }
             let expanded = texts(value).into_iter();
+            let known = node.types.len();
             node.types
                 .extend(expanded.filter_map(|type_| before_types.expand_to_vocabulary(type_)));
+            if node.types[known..].iter().any(|type_| is_keyword(type_)) {
+                return None;
+            }
         }
         _ if is_keyword(&name) || !name.contains(':') => return None,
         _ => {
@@ -234,7 +238,8 @@ fn add_member(
             }
             let mut items = expand_value(active, key, value)?;
             let is_list_already = !value.is_array() && matches!(items.as_slice(), [Item::List(_)]);
-            if term.is_some_and(is_list_container) && !value.is_null() && !is_list_already {
+            // As in the library, null is an empty list there.
+            if term.is_some_and(is_list_container) && !is_list_already {
                 items = vec![Item::List(items)];
             }
             node.properties.entry(name).or_default().extend(items);
