@@ -51,6 +51,14 @@ pub struct Nullifier {
     pub hash: Option<String>,
 }
 
+impl Nullifier {
+    /// The hash of a stored link that Python takes for this nullifier: a number is stored as text, but
+    /// never equal to it afterwards.
+    fn stored(&self) -> Option<&str> {
+        self.raw.as_str()
+    }
+}
+
 /// What became of a link. Links are never deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkChange {
@@ -267,7 +275,7 @@ fn play_round<'a>(
                         });
                     }
                 }
-                remember(&mut result.clashes, nullifiers, stamp);
+                remember(&mut result.clashes, nullifiers, stamp).map_err(RoundFailure::Final)?;
             }
         }
     }
@@ -291,7 +299,7 @@ impl LinkTable {
     /// # Errors
     /// A stored expiry that Python cannot represent.
     fn claim_on(&self, nullifier: &Nullifier) -> Result<Option<&Claim>, ScoringError> {
-        let entry = nullifier.hash.as_ref().and_then(|hash| self.0.get(hash));
+        let entry = nullifier.stored().and_then(|hash| self.0.get(hash));
         entry
             .map(|entry| check_readable_instant(entry.claim.expires_at).map(|()| &entry.claim))
             .transpose()
@@ -304,12 +312,17 @@ fn clashes(claim: &Claim, address: &str, now: Instant<Utc>) -> bool {
 }
 
 /// A later clash of the same name replaces the earlier one, in its place.
-fn remember(clashes: &mut Vec<Clash>, nullifiers: &[Nullifier], stamp: &ValidStamp<'_>) {
+fn remember(
+    clashes: &mut Vec<Clash>,
+    nullifiers: &[Nullifier],
+    stamp: &ValidStamp<'_>,
+) -> Result<(), ScoringError> {
     let provider = stamp
         .subject
         .get("provider")
         .cloned()
         .unwrap_or(Value::None);
+    check_hashable(&provider)?;
     let clash = Clash {
         name: provider
             .as_str()
@@ -321,6 +334,15 @@ fn remember(clashes: &mut Vec<Clash>, nullifiers: &[Nullifier], stamp: &ValidSta
     match clashes.iter_mut().find(|known| known.name == clash.name) {
         Some(known) => *known = clash,
         None => clashes.push(clash),
+    }
+    Ok(())
+}
+
+/// Whether Python can look the value up in a dict.
+fn check_hashable(value: &Value) -> Result<(), ScoringError> {
+    match value {
+        Value::List(_) | Value::Dict(_) => Err(ScoringError::Unhashable(value.type_name())),
+        _ => Ok(()),
     }
 }
 
@@ -344,7 +366,7 @@ fn nullifiers_of(stamp: &ValidStamp<'_>, rules: &Rules) -> Result<Vec<Nullifier>
     let mut nullifiers = Vec::with_capacity(raw.len());
     for raw in raw {
         let counts = match &raw {
-            _ if rules.multi_nullifier => true,
+            raw if rules.multi_nullifier => check_hashable(raw).map(|()| true)?,
             Value::Str(text) => text.as_str().is_some_and(|text| text.starts_with("v0")),
             other => return Err(ScoringError::NullifierNotText(other.type_name())),
         };

@@ -22,6 +22,9 @@ pub enum ScoringError {
     NullifierNotText(&'static str),
     #[error("'{0}' object is not iterable")]
     NullifiersNotIterable(&'static str),
+    /// A list or an object where a text is looked up.
+    #[error("unhashable type: '{0}'")]
+    Unhashable(&'static str),
     #[error("Invalid rule")]
     InvalidRule,
     #[error("Failed to save HashScorerLinks")]

@@ -266,3 +266,23 @@ fn an_event_keeps_the_provider_and_the_filtered_nullifiers() {
     let expected = r#"{"nullifiers": ["v0:x"], "provider": "A", "community_id": 9}"#;
     assert_eq!(data, json(expected));
 }
+
+#[test]
+fn a_nullifier_that_is_no_text_is_saved_once_and_never_found_again() {
+    let multi = Rules {
+        multi_nullifier: true,
+        ..rules()
+    };
+    let with_nullifier = |nullifier: &str| {
+        let json = stamp_json("A", &["v0:x"], LATER);
+        cached_with(1, "A", &json.replace("\"v0:x\"", nullifier))
+    };
+    let number = [with_nullifier("5")];
+    let played = play(&number, &[], &multi);
+    assert_eq!(played, (names(&["A"], &[]), vec!["+5:me".to_owned()]));
+    let played = play(&number, &[link("5", ADDRESS, LATER)], &multi);
+    let error = "Failed to save HashScorerLinks";
+    assert_eq!(played, (Err(error.to_owned()), vec![]));
+    let played = play(&[with_nullifier("[]")], &[], &multi);
+    assert_eq!(played.0, Err("unhashable type: 'list'".to_owned()));
+}
