@@ -4,6 +4,7 @@
 //! Everything here is pure and total: no input panics, recursion is bounded by the nesting that
 //! [`json::loads`] accepts.
 
+pub mod boolean;
 pub mod datetime;
 pub mod decimal;
 mod dict;

@@ -7,6 +7,7 @@ use chrono::{DateTime as Instant, Utc};
 use super::{points::PointsData, snapshot::ScoreColumns};
 use crate::python::{
     Dict, Value,
+    boolean::pydantic_bool,
     datetime::{DateTime, DateTimeError},
     decimal::{Decimal, DecimalError},
 };
@@ -181,9 +182,9 @@ pub(super) fn stored_stamps(stamps: &Value) -> Result<Value, MalformedScore> {
     let mut shaped = Dict::default();
     for (provider, stamp) in stamps.iter() {
         let stamp = stamp.as_dict().ok_or(MalformedScore::Stamps)?;
-        let (Some(score @ Value::Str(_)), Some(dedup @ Value::Bool(_)), Some(expires)) = (
+        let (Some(score @ Value::Str(_)), Some(dedup), Some(expires)) = (
             stamp.get("score"),
-            stamp.get("dedup"),
+            stamp.get("dedup").and_then(pydantic_bool),
             stamp.get("expiration_date"),
         ) else {
             return Err(MalformedScore::Stamps);
@@ -193,7 +194,7 @@ pub(super) fn stored_stamps(stamps: &Value) -> Result<Value, MalformedScore> {
         }
         shaped.insert(
             provider.clone(),
-            stamp_score(score.clone(), dedup.clone(), expires.clone()),
+            stamp_score(score.clone(), dedup.into(), expires.clone()),
         );
     }
     Ok(Value::Dict(shaped))

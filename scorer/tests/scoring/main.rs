@@ -13,5 +13,6 @@ mod races;
 mod registry;
 mod restartable;
 mod round_trips;
+mod told;
 mod wire;
 mod world;

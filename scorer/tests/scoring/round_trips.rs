@@ -1,24 +1,95 @@
-//! Round trips to the database, counted on the wire.
+//! Round trips to the database, counted on the wire, of every endpoint that scores.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
 use scorer::{
     cache::Cache,
     clock::Clock,
     message::{Mode, Request},
+    python::json,
     service::{Databases, Service},
     settings::Settings,
 };
+use sha2::Sha256;
 use sqlx::postgres::PgPoolOptions;
 
 use crate::{
     wire::relay,
-    world::{World, address},
+    world::{World, address, credential},
 };
 
 const KEY: &str = "AbCdEf12.0123456789abcdef0123456789abcdef";
 
+/// A way to ask for a score, and what it may cost.
+struct Endpoint {
+    name: &'static str,
+    ask: fn(&str) -> Request,
+    /// Of an address never scored before, and of one that was.
+    trips: [usize; 2],
+}
+
+const ENDPOINTS: [Endpoint; 7] = [
+    Endpoint {
+        name: "v2 score: key, load, apply with the analytics row",
+        ask: |user| get(&format!("/v2/stamps/1/score/{user}"), "X-API-Key", KEY),
+        trips: [3, 3],
+    },
+    Endpoint {
+        name: "internal score: load, apply",
+        ask: |user| {
+            get(
+                &format!("/internal/score/v2/1/{user}"),
+                "Authorization",
+                "token",
+            )
+        },
+        trips: [2, 2],
+    },
+    Endpoint {
+        name: "embed score: load, apply",
+        ask: |user| get(&format!("/internal/embed/score/1/{user}"), "Accept", "*/*"),
+        trips: [2, 2],
+    },
+    Endpoint {
+        name: "embed stamps: delete, insert, load, apply",
+        ask: |user| {
+            let stamp = json::dumps(&credential(user, "A", &[&format!("v0:{user}")]));
+            let body = format!(r#"{{"scorer_id": 1, "stamps": [{stamp}]}}"#);
+            post(&format!("/internal/embed/stamps/{user}"), "token", body)
+        },
+        trips: [4, 4],
+    },
+    Endpoint {
+        name: "ceramic-cache stamps: delete, insert, load, apply",
+        ask: |user| {
+            let stamp = json::dumps(&credential(user, "A", &[&format!("v0:{user}")]));
+            let body = format!(r#"[{{"provider": "A", "stamp": {stamp}}}]"#);
+            post("/ceramic-cache/stamps/bulk", &bearer(user), body)
+        },
+        trips: [4, 4],
+    },
+    Endpoint {
+        name: "ceramic-cache score: look, and the first time load and apply",
+        ask: |user| {
+            let target = format!("/ceramic-cache/score/{user}");
+            get(&target, "Authorization", &bearer(user))
+        },
+        trips: [3, 1],
+    },
+    Endpoint {
+        name: "ceramic-cache new score: load, apply",
+        ask: |user| {
+            let target = format!("/ceramic-cache/score/{user}");
+            let body = r#"{"alternate_scorer_id": 1}"#.to_owned();
+            post(&target, &bearer(user), body)
+        },
+        trips: [2, 2],
+    },
+];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scoring_takes_three_round_trips_first_and_repeated() {
+async fn a_score_takes_as_few_round_trips_as_promised() {
     let world = World::start().await;
     world.community(1).await;
     sqlx::query(
@@ -31,11 +102,6 @@ async fn a_scoring_takes_three_round_trips_first_and_repeated() {
     .execute(&world.pool)
     .await
     .unwrap();
-    for user in 0..2 {
-        world
-            .stamp(&address(user), "A", &[&format!("v0:{user}")])
-            .await;
-    }
     let (connect, trips) = relay(&world.postgres).await;
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -44,19 +110,75 @@ async fn a_scoring_takes_three_round_trips_first_and_repeated() {
         .await
         .unwrap();
     let service = service(pool);
+    for (number, endpoint) in ENDPOINTS.iter().enumerate() {
+        let [warm_up, user] = [2 * number, 2 * number + 1].map(address);
+        for user in [&warm_up, &user] {
+            world.stamp(user, "A", &[&format!("v0:{user}")]).await;
+        }
+        // The first use of a statement on a connection prepares it.
+        for _ in 0..2 {
+            call(&service, (endpoint.ask)(&warm_up)).await;
+        }
+        trips.take();
+        let taken = [(); 2].map(|()| (endpoint.ask)(&user));
+        let mut counts = Vec::new();
+        for request in taken {
+            call(&service, request).await;
+            counts.push(trips.take());
+        }
+        assert_eq!(counts, endpoint.trips, "{}", endpoint.name);
+    }
+    assert_eq!(world.count("account_accountapikeyanalytics").await, 4);
+}
 
-    // The first use of a statement on a connection prepares it.
-    score(&service, 0).await;
-    score(&service, 0).await;
-    trips.take();
-    score(&service, 1).await;
-    assert_eq!(trips.take(), 3, "first: key, load, apply");
-    score(&service, 1).await;
-    assert_eq!(trips.take(), 3, "repeated: key, load, apply");
-    assert_eq!(
-        world.count("account_accountapikeyanalytics").await,
-        4,
-        "in the same round trip"
+fn get(target: &str, header: &str, value: &str) -> Request {
+    request("GET", target, (header, value), String::new())
+}
+
+fn post(target: &str, authorization: &str, body: String) -> Request {
+    request("POST", target, ("Authorization", authorization), body)
+}
+
+fn request(method: &str, target: &str, header: (&str, &str), body: String) -> Request {
+    let headers = [
+        ("Host", "localhost"),
+        ("Content-Type", "application/json"),
+        header,
+    ];
+    Request {
+        method: method.to_owned(),
+        target: target.to_owned(),
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+            .to_vec(),
+        body: Bytes::from(body),
+    }
+}
+
+/// An access token of the address.
+fn bearer(user: &str) -> String {
+    let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+    let claims = format!(
+        r#"{{"token_type": "access", "exp": 4102444800, "jti": "1", "did": "did:pkh:eip155:1:{user}"}}"#
+    );
+    let signed = format!(
+        "{}.{}",
+        encode(r#"{"alg": "HS256", "typ": "JWT"}"#),
+        encode(&claims)
+    );
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"secret").unwrap();
+    mac.update(signed.as_bytes());
+    let signature = BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+    format!("Bearer {signed}.{signature}")
+}
+
+async fn call(service: &Service, request: Request) {
+    let target = request.target.clone();
+    let reply = service.call(request, Mode::Commit).await;
+    let body = String::from_utf8_lossy(&reply.response.body);
+    assert!(
+        matches!(reply.response.status, 200 | 201),
+        "{target}: {body}"
     );
 }
 
@@ -79,19 +201,4 @@ fn service(pool: sqlx::PgPool) -> Service {
         Cache::in_process(),
         Clock::system(),
     )
-}
-
-async fn score(service: &Service, user: usize) {
-    let request = Request {
-        method: "GET".to_owned(),
-        target: format!("/v2/stamps/1/score/{}", address(user)),
-        headers: vec![
-            ("Host".to_owned(), b"localhost".to_vec()),
-            ("X-API-Key".to_owned(), KEY.as_bytes().to_vec()),
-        ],
-        body: Bytes::new(),
-    };
-    let reply = service.call(request, Mode::Commit).await;
-    let body = String::from_utf8_lossy(&reply.response.body);
-    assert_eq!(reply.response.status, 200, "{body}");
 }

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use num_bigint::BigInt;
 use scorer::{
     clock::Clock,
-    domain::{rules::Rules, validate::ProofVerifier},
+    domain::{
+        rules::{HumanPointsRules, Rules},
+        validate::ProofVerifier,
+    },
     embedded::{Options, Postgres, Source, migrate},
     python::{Value, json},
     store::{
@@ -136,6 +139,10 @@ pub(crate) async fn community(pool: &PgPool, id: i64) {
 pub(crate) fn engine(pool: PgPool, clock: Clock) -> Engine<Believe> {
     let rules = Rules {
         trusted_issuers: vec![ISSUER.to_owned()],
+        human_points: HumanPointsRules {
+            enabled: true,
+            ..HumanPointsRules::default()
+        },
         ..Rules::default()
     };
     Engine::new(pool, rules, Believe, clock)

@@ -12,7 +12,7 @@ use crate::{
     },
     auth::api_key::Flavour,
     domain::score_object::ScoreObject,
-    python::{int, json},
+    python::{boolean::pydantic_bool_str, int, json},
     settings::V2HumanPoints,
     store::{
         CommunityRef,
@@ -98,7 +98,7 @@ fn shows_points(call: &Call<'_>) -> bool {
         V2HumanPoints::Never => false,
         V2HumanPoints::Query => Query::parse(call.request.raw_query).is_ok_and(|query| {
             let asked = query.last("include_human_points");
-            asked.and_then(super::stamps::boolean) == Some(true)
+            asked.and_then(pydantic_bool_str) == Some(true)
         }),
     }
 }

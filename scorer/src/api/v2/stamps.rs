@@ -17,7 +17,7 @@ use crate::{
         validation::{Findings, Invalid, Step},
     },
     auth::{api_key::Flavour, base64::urlsafe_decode_unpadded},
-    python::{Dict, Value, int, json},
+    python::{Dict, Value, boolean::pydantic_bool_str, int, json},
     store::{
         api_keys::ApiKey,
         stamp_pages::{self, Cursor, Page},
@@ -68,7 +68,7 @@ impl<'a> Parameters<'a> {
             })
         });
         let include_metadata = query.last("include_metadata").map(|text| {
-            boolean(text).ok_or_else(|| {
+            pydantic_bool_str(text).ok_or_else(|| {
                 findings.push(Invalid::new(
                     "bool_parsing",
                     &[Step::Key("query"), Step::Key("include_metadata")],
@@ -90,15 +90,6 @@ impl<'a> Parameters<'a> {
                 .unwrap_or_default(),
         };
         findings.into_result(parameters).map_err(Failure::Invalid)
-    }
-}
-
-/// A boolean as pydantic reads it from a text.
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "on" | "t" | "true" | "y" | "yes" => Some(true),
-        "0" | "off" | "f" | "false" | "n" | "no" => Some(false),
-        _ => None,
     }
 }
 

@@ -55,6 +55,10 @@ fn columns_nobody_should_have_written_are_an_exception() {
         (r#"{"rawScore": "NaN"}"#, "{}"),
         ("[1]", "{}"),
         ("{}", r#"{"X": {"score": 1}}"#),
+        (
+            "{}",
+            r#"{"X": {"score": "1", "dedup": 2, "expiration_date": null}}"#,
+        ),
         ("{}", "[1]"),
     ] {
         assert!(stored(evidence, stamps).is_err(), "{evidence} {stamps}");
@@ -65,7 +69,7 @@ fn columns_nobody_should_have_written_are_an_exception() {
 fn the_keys_come_in_wire_order() {
     let columns = ScoreColumns {
         last_score_timestamp: Some(at("2025-12-31T10:11:12.131415Z")),
-        stamps: json(r#"{"A": {"dedup": true, "score": "0.00000", "expiration_date": null}}"#),
+        stamps: json(r#"{"A": {"dedup": 1, "score": "0.00000", "expiration_date": null}}"#),
         ..ScoreColumns::processing()
     };
     let object = ScoreObject::from_columns(ADDRESS, &columns).unwrap();
