@@ -58,7 +58,7 @@ pub(super) fn row(call: &Call<'_>, key: &ApiKey, outcome: Outcome<'_>) -> Option
 }
 
 /// Stores a row by itself. A failure is logged and changes nothing else.
-pub(super) async fn store(call: &mut Call<'_>, row: Option<Change>) {
+async fn store(call: &mut Call<'_>, row: Option<Change>) {
     let Some(row) = row else {
         return;
     };
@@ -70,6 +70,18 @@ pub(super) async fn store(call: &mut Call<'_>, row: Option<Change>) {
         Ok(stored) => call.effects.0.push(stored),
         Err(error) => tracing::warn!(%error, "an analytics row was not stored"),
     }
+}
+
+/// Stores the row of a call that succeeded, at an endpoint that never stores its answers.
+pub(super) async fn store_success(call: &mut Call<'_>, key: &ApiKey) {
+    let outcome = Outcome {
+        status: 200,
+        error: None,
+        response: None,
+        response_skipped: true,
+    };
+    let row = row(call, key, outcome);
+    store(call, row).await;
 }
 
 /// Stores the row of a call that failed.

@@ -31,14 +31,7 @@ pub(in crate::api) async fn get(
     match event(call, &key, scorer_id, address, created_at).await {
         Ok(event) => {
             // The row is written before the answer is put together, which may still fail.
-            let outcome = analytics::Outcome {
-                status: 200,
-                error: None,
-                response: None,
-                response_skipped: true,
-            };
-            let row = analytics::row(call, &key, outcome);
-            analytics::store(call, row).await;
+            analytics::store_success(call, &key).await;
             let score = score_of_event(address, &event)
                 .map_err(|error| Failure::Uncaught(Uncaught::Other(error.to_string())))?;
             Ok(Answer::json(200, &score.to_value()))

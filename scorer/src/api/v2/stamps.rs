@@ -39,14 +39,7 @@ pub(in crate::api) async fn list(call: &mut Call<'_>, address: &str) -> Result<A
     let parameters = Parameters::read(&query)?;
     match page(call, &key, address, &parameters).await {
         Ok(answer) => {
-            let outcome = analytics::Outcome {
-                status: 200,
-                error: None,
-                response: None,
-                response_skipped: true,
-            };
-            let row = analytics::row(call, &key, outcome);
-            analytics::store(call, row).await;
+            analytics::store_success(call, &key).await;
             Ok(answer)
         }
         Err(failure) => {
