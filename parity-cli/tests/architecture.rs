@@ -69,6 +69,61 @@ fn arrows_between_crates_point_one_way() {
     }
 }
 
+/// A dependency that no source names is built for nobody. The two that are pinned for another one
+/// are named where they are declared.
+#[test]
+fn no_dependency_is_declared_in_vain() {
+    let pinned = ["virtual-mio", "virtual-net"];
+    for krate in ["parity", "scorer", "shadow-proxy", "parity-cli"] {
+        let sources: String = sources(&root().join(krate))
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect();
+        let unused: Vec<_> = ["dependencies", "dev-dependencies"]
+            .iter()
+            .flat_map(|table| dependencies(krate, table))
+            .filter(|name| !pinned.contains(&name.as_str()))
+            .filter(|name| {
+                let name = name.replace('-', "_");
+                !["::", ";", " as "]
+                    .iter()
+                    .any(|after| sources.contains(&format!("{name}{after}")))
+            })
+            .collect();
+        assert!(unused.is_empty(), "{krate} never uses {unused:?}");
+    }
+}
+
+/// The libraries that the tools are to be made with, each used where it serves.
+#[test]
+fn the_agreed_libraries_are_used() {
+    let agreed = [
+        "hyper",
+        "hyper_util",
+        "tokio",
+        "reqwest",
+        "sqlx",
+        "serde_json",
+        "json_patch",
+        "similar",
+        "clap",
+        "rust_decimal",
+        "jsonwebtoken",
+        "prometheus",
+    ];
+    let code: String = ["parity", "scorer", "shadow-proxy", "parity-cli"]
+        .iter()
+        .flat_map(|krate| sources(&root().join(krate).join("src")))
+        .map(|(_, text)| text)
+        .collect();
+    for library in agreed {
+        assert!(
+            code.contains(&format!("{library}::")),
+            "no code uses {library}"
+        );
+    }
+}
+
 #[test]
 fn parity_has_no_sockets_and_no_database_driver() {
     let banned = [

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// Most digits that nearness can be asked in.
-pub(crate) const MAX_DIGITS: u32 = 34;
+/// Most digits that nearness can be asked in: as many as a decimal of fixed size always holds.
+pub(crate) const MAX_DIGITS: u32 = 28;
 
 /// A decimal number: its digits without leading and trailing zeros, and where they stand. Any
 /// exponent is fine, because nothing is ever written out.
@@ -76,31 +76,41 @@ impl Decimal {
         self.is_near(other, -i64::from(digits))
     }
 
-    /// Whether the numbers differ by at most half of ten to the power of `unit`.
+    /// Whether the numbers differ by at most half of ten to the power of `unit`. Numbers of which
+    /// the difference cannot be told exactly are not near.
     fn is_near(&self, other: &Self, unit: i64) -> bool {
-        // Digits that both share are left out, so that what is left fits.
-        let (Some(mine), Some(theirs)) = (self.scaled(unit), other.scaled(unit)) else {
-            return self == other;
-        };
-        (mine - theirs).unsigned_abs() <= 500
+        self == other
+            || self
+                .distance(other)
+                .zip(fixed(5, unit.saturating_sub(1)))
+                .is_some_and(|(distance, half)| distance <= half)
     }
 
-    /// The number in thousandths of ten to the power of `unit`, cut off below; `None` when it does
-    /// not fit.
-    fn scaled(&self, unit: i64) -> Option<i128> {
-        if self.digits.is_empty() {
-            return Some(0);
-        }
-        let wanted = self.magnitude.checked_sub(unit)?.checked_add(4)?;
-        if wanted <= 0 {
-            return Some(0);
-        }
-        let wanted = usize::try_from(wanted).ok().filter(|&n| n <= 38)?;
-        let value = (0..wanted).fold(0_i128, |value, at| {
-            value * 10 + i128::from(self.digits.get(at).copied().unwrap_or(0))
-        });
-        Some(if self.negative { -value } else { value })
+    /// How far apart the numbers are; `None` when that needs more digits than there are.
+    fn distance(&self, other: &Self) -> Option<rust_decimal::Decimal> {
+        let (mine, theirs) = (self.fixed()?, other.fixed()?);
+        let distance = mine.checked_sub(theirs)?;
+        // With fewer decimals than its terms the difference was rounded.
+        (distance.scale() == mine.scale().max(theirs.scale())).then(|| distance.abs())
     }
+
+    /// The same number with digits of fixed size, where it fits.
+    fn fixed(&self) -> Option<rust_decimal::Decimal> {
+        let digits = self.digits.iter().try_fold(0_i128, |value, &digit| {
+            value.checked_mul(10)?.checked_add(i128::from(digit))
+        })?;
+        let places = i64::try_from(self.digits.len()).ok()?;
+        let last = self.magnitude.checked_add(1)?.checked_sub(places)?;
+        fixed(if self.negative { -digits } else { digits }, last)
+    }
+}
+
+/// `digits` times ten to the power of `exponent`, where that fits.
+fn fixed(digits: i128, exponent: i64) -> Option<rust_decimal::Decimal> {
+    let power = u32::try_from(exponent.max(0)).ok()?;
+    let scale = u32::try_from(exponent.min(0).unsigned_abs()).ok()?;
+    let digits = digits.checked_mul(10_i128.checked_pow(power)?)?;
+    rust_decimal::Decimal::try_from_i128_with_scale(digits, scale).ok()
 }
 
 impl PartialOrd for Decimal {
@@ -164,5 +174,25 @@ mod tests {
         assert!(!decimal("1.2344").is_near_in_decimals(&decimal("1.2350"), 3));
         assert!(decimal("0.99999").is_near_in_significant_digits(&decimal("1.0000"), 4));
         assert!(!decimal("1e300").is_near_in_decimals(&decimal("2e300"), 3));
+        assert!(decimal("1e300").is_near_in_decimals(&decimal("10e299"), 3));
+    }
+
+    /// A hair more than half a unit is more, however far behind the unit it stands.
+    #[test]
+    fn nearness_is_exact() {
+        assert!(decimal("0").is_near_in_decimals(&decimal("0.0005"), 3));
+        for more in ["0.0005001", "0.00050000000000000000000001", "-0.0005001"] {
+            assert!(
+                !decimal("0").is_near_in_decimals(&decimal(more), 3),
+                "{more}"
+            );
+        }
+        let [a, b, c] = [
+            "9.999999999999999999999999999",
+            "10.00000000000000000000000000",
+            "10.00000000000000000000000001",
+        ];
+        assert!(decimal(a).is_near_in_significant_digits(&decimal(b), 27));
+        assert!(!decimal(a).is_near_in_significant_digits(&decimal(c), 28));
     }
 }

@@ -4,10 +4,15 @@ mod metrics;
 
 pub use metrics::Metrics;
 
+use std::time::Duration;
+
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::WithExportConfig;
+use opentelemetry_otlp::{WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// How long a collector may take for one batch.
+const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Keeps telemetry going; on [`shutdown`](Self::shutdown) what is buffered is sent.
 #[derive(Debug)]
@@ -18,6 +23,10 @@ pub struct Telemetry(Option<SdkTracerProvider>);
 pub enum TelemetryError {
     #[error("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    #[error("the client that sends traces cannot be made: {0}")]
+    Client(#[from] reqwest::Error),
+    #[error("the client that sends traces cannot be made: its thread broke off")]
+    ClientThread,
     #[error("logging is set up already")]
     AlreadySet,
 }
@@ -51,6 +60,7 @@ pub fn init(otlp_endpoint: Option<&str>) -> Result<Telemetry, TelemetryError> {
 fn tracer_provider(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_http()
+        .with_http_client(collector_client()?)
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
         .build()?;
     let resource = opentelemetry_sdk::Resource::builder()
@@ -60,6 +70,20 @@ fn tracer_provider(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> 
         .with_batch_exporter(exporter)
         .with_resource(resource)
         .build())
+}
+
+/// Traces leave from a thread of the exporter, which no asynchronous runtime drives: a client that
+/// needs one would send nothing. This one blocks, and has to be made outside a runtime.
+fn collector_client() -> Result<reqwest::blocking::Client, TelemetryError> {
+    let build = || {
+        reqwest::blocking::Client::builder()
+            // What is traced goes to the collector that was named, and nowhere else.
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(COLLECTOR_TIMEOUT)
+            .build()
+    };
+    let client = std::thread::spawn(build).join();
+    Ok(client.map_err(|_| TelemetryError::ClientThread)??)
 }
 
 impl Telemetry {
