@@ -13,6 +13,8 @@ mod pairing;
 mod patch;
 mod walk;
 
+use meaning::Hashing;
+
 use crate::{
     bind::{Bindings, Sight},
     effects::Effects,
@@ -75,6 +77,7 @@ pub fn compare(
         } else {
             Sight::First
         },
+        hashing: Hashing::default(),
     };
     let mut findings = Findings::default();
     if let [Some(reference), Some(candidate)] = rows {
@@ -116,6 +119,7 @@ struct Scope<'a> {
     rules: Vec<&'a Rule>,
     /// What a number that is mentioned, not defined, may be taken for.
     mentions: Sight,
+    hashing: Hashing,
 }
 
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@
 
 mod layout;
 mod parse;
+mod scan;
 mod text;
 
 use std::{borrow::Cow, fmt};
@@ -17,7 +18,7 @@ use serde_json::value::RawValue;
 use crate::path::Segment;
 
 pub use layout::Layout;
-pub use parse::{MAX_DEPTH, parse};
+pub use parse::{MAX_DEPTH, parse, parse_with_layout};
 pub use text::Text;
 
 /// A JSON value exactly as written, borrowed from its document where that is possible.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json::Value;
+
 /// One step down into a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Segment<'a> {
@@ -179,6 +181,29 @@ impl Pattern {
                 .iter()
                 .zip(segments)
                 .all(|(pattern, segment)| pattern.matches(segment))
+    }
+
+    /// Whether the value has a place that the pattern points at, from its step `depth` on.
+    pub(crate) fn is_in(&self, depth: usize, value: &Value<'_>) -> bool {
+        let Some(segment) = self.segments.get(depth) else {
+            return true;
+        };
+        let below = |child: &Value<'_>| self.is_in(depth + 1, child);
+        match (segment, value) {
+            (PatternSegment::Key(key), Value::Object(members)) => members
+                .iter()
+                .any(|(name, member)| name.written() == key && below(member)),
+            (PatternSegment::AnyKey, Value::Object(members)) => {
+                members.iter().any(|(_, member)| below(member))
+            }
+            (PatternSegment::Index(index), Value::Array(elements)) => {
+                elements.get(*index).is_some_and(below)
+            }
+            (PatternSegment::AnyIndex, Value::Array(elements)) => elements.iter().any(below),
+            // What stands in a string is not looked into for the sake of a shortcut.
+            (PatternSegment::Embedded, Value::String(_)) => true,
+            _ => false,
+        }
     }
 
     /// The key at the end of the path.

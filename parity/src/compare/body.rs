@@ -4,7 +4,7 @@ use super::{Findings, Scope, excerpt, walk::Walk};
 use crate::{
     bind::Bindings,
     exchange::Response,
-    json::{self, Layout},
+    json,
     outcome::{Divergence, Kind, Place},
 };
 
@@ -28,7 +28,10 @@ pub(super) fn compare(
         }
         return;
     }
-    let (reference, candidate) = match (json::parse(ours), json::parse(theirs)) {
+    let ((reference, our_layout), (candidate, their_layout)) = match (
+        json::parse_with_layout(ours),
+        json::parse_with_layout(theirs),
+    ) {
         (Ok(reference), Ok(candidate)) => (reference, candidate),
         (Ok(_), Err(_)) | (Err(_), Ok(_)) => {
             findings
@@ -49,7 +52,7 @@ pub(super) fn compare(
     let mut walk = Walk::new(scope, bindings, findings, Place::Body, "$");
     walk.compare(&mut Vec::new(), &reference, &candidate);
     let same_values = findings.diverged.len() == before;
-    if same_values && ours != theirs && Layout::of(ours) != Layout::of(theirs) {
+    if same_values && our_layout != their_layout {
         let (reference, candidate) = excerpt::around_first_difference(ours, theirs);
         findings
             .diverged

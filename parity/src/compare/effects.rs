@@ -3,7 +3,7 @@
 use super::{
     Findings, Scope,
     meaning::{Meaning, meaning},
-    pairing::{Side, pair},
+    pairing::{Side, Waiting, pair},
     walk::{Path, Walk},
 };
 use crate::{
@@ -68,20 +68,25 @@ fn rows<'v>(
 /// Updates, paired by what their key stands for.
 fn updates<'v>(walk: &mut Walk<'_, '_>, reference: &'v [RowUpdate], candidate: &'v [RowUpdate]) {
     let mut path: Path<'v> = vec![Segment::Key("updated")];
-    let mut free: Vec<usize> = (0..candidate.len()).collect();
+    let theirs: Vec<Meaning> = (0..candidate.len())
+        .map(|index| {
+            path.push(Segment::Index(index));
+            let key = key(walk, &mut path, Side::Candidate, &candidate[index]);
+            path.pop();
+            key
+        })
+        .collect();
+    let mut waiting = Waiting::new(&theirs, walk.scope.hashing.clone());
     for (index, ours) in reference.iter().enumerate() {
         path.push(Segment::Index(index));
         let key = key(walk, &mut path, Side::Reference, ours);
-        let partner = free.iter().position(|&other| {
-            self::key(walk, &mut path, Side::Candidate, &candidate[other]) == key
-        });
-        match partner {
-            Some(at) => columns(walk, &mut path, ours, &candidate[free.remove(at)]),
+        match waiting.take(key) {
+            Some(partner) => columns(walk, &mut path, ours, &candidate[partner]),
             None => walk.diverged(&path, Kind::Missing, Some(&whole(ours)), None),
         }
         path.pop();
     }
-    for other in free {
+    for other in waiting.left_over() {
         path.push(Segment::Index(other));
         walk.diverged(&path, Kind::Extra, None, Some(&whole(&candidate[other])));
         path.pop();

@@ -1,6 +1,8 @@
 //! What a value means, as a number: equal for elements and rows that belong together.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use foldhash::quality::{FoldHasher, RandomState};
 
 use super::{
     pairing::Side,
@@ -12,6 +14,10 @@ use crate::{json::Value, outcome::Place, path::Segment, rules::Sort};
 /// are then compared, so that no difference is lost.
 pub(super) type Meaning = u64;
 
+/// The hash function of one comparison, seeded at random: values that collide in one run do not in
+/// the next.
+pub(super) type Hashing = RandomState;
+
 /// The meaning of the value at `path`. Numbers that are bound mean what they are bound to, new ones
 /// mean nothing; a time that this side's own clock showed means the step in which it did.
 pub(super) fn meaning<'v>(
@@ -20,13 +26,13 @@ pub(super) fn meaning<'v>(
     side: Side,
     value: &'v Value<'_>,
 ) -> Meaning {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = walk.scope.hashing.build_hasher();
     add(&mut hasher, walk, path, side, value);
     hasher.finish()
 }
 
 fn add<'v>(
-    hasher: &mut DefaultHasher,
+    hasher: &mut FoldHasher<'_>,
     walk: &Walk<'_, '_>,
     path: &mut Path<'v>,
     side: Side,

@@ -1,9 +1,12 @@
 //! Which element of one list belongs to which of the other, when the order does not say.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap, hash_map::Entry},
+    hash::{BuildHasher as _, Hasher as _},
+};
 
 use super::{
-    meaning::{Meaning, meaning},
+    meaning::{Hashing, Meaning, meaning},
     walk::{Path, Walk},
 };
 use crate::{json::Value, path::Segment};
@@ -43,20 +46,16 @@ pub(super) fn pair<'v>(
 ) -> Pairing {
     let ours = contents(walk, path, Side::Reference, reference, keys);
     let theirs = contents(walk, path, Side::Candidate, candidate, keys);
-    let mut waiting: HashMap<&Content, Vec<usize>> = HashMap::with_capacity(theirs.len());
-    for (index, content) in theirs.iter().enumerate().rev() {
-        waiting.entry(content).or_default().push(index);
-    }
+    let mut waiting = Waiting::new(&theirs, walk.scope.hashing.clone());
     let mut pairing = Pairing::default();
     let mut left_over = Vec::new();
     for (index, content) in ours.iter().enumerate() {
-        match waiting.get_mut(content).and_then(Vec::pop) {
+        match waiting.take(*content) {
             Some(partner) => pairing.pairs.push((index, partner)),
             None => left_over.push(index),
         }
     }
-    let mut free: Vec<usize> = waiting.into_values().flatten().collect();
-    free.sort_unstable();
+    let mut free = waiting.left_over();
     // When everything differs nothing would be said by guessing.
     const MOST: usize = 256;
     if keys.is_empty() && left_over.len() <= MOST && free.len() <= MOST {
@@ -72,31 +71,73 @@ pub(super) fn pair<'v>(
     pairing
 }
 
-/// What an element is recognised by: its whole meaning, or that of each key it has.
-type Content = Vec<Option<Meaning>>;
+/// Elements that have no partner yet, to be found by their content, the first of equal ones first.
+pub(super) struct Waiting {
+    first: HashMap<Meaning, usize, Hashing>,
+    /// The next element of the same content.
+    next: Vec<Option<usize>>,
+    taken: Vec<bool>,
+}
 
+impl Waiting {
+    pub(super) fn new(contents: &[Meaning], hashing: Hashing) -> Self {
+        let mut first = HashMap::with_capacity_and_hasher(contents.len(), hashing);
+        let mut next = vec![None; contents.len()];
+        for (index, content) in contents.iter().enumerate().rev() {
+            next[index] = first.insert(*content, index);
+        }
+        Waiting {
+            first,
+            next,
+            taken: vec![false; contents.len()],
+        }
+    }
+
+    pub(super) fn take(&mut self, content: Meaning) -> Option<usize> {
+        let Entry::Occupied(mut first) = self.first.entry(content) else {
+            return None;
+        };
+        let index = *first.get();
+        match self.next[index] {
+            Some(next) => *first.get_mut() = next,
+            None => drop(first.remove()),
+        }
+        self.taken[index] = true;
+        Some(index)
+    }
+
+    pub(super) fn left_over(self) -> Vec<usize> {
+        let indices = 0..self.taken.len();
+        indices.filter(|&index| !self.taken[index]).collect()
+    }
+}
+
+/// What each element is recognised by: its whole meaning, or that of each key it has.
 fn contents<'v>(
     walk: &Walk<'_, '_>,
     path: &mut Path<'v>,
     side: Side,
     values: &'v [Value<'_>],
     keys: &[String],
-) -> Vec<Content> {
+) -> Vec<Meaning> {
     let mut contents = Vec::with_capacity(values.len());
     for (index, value) in values.iter().enumerate() {
         path.push(Segment::Index(index));
         contents.push(if keys.is_empty() {
-            vec![Some(meaning(walk, path, side, value))]
+            meaning(walk, path, side, value)
         } else {
             let members = value.members().unwrap_or_default();
-            let mut of_key = |key: &String| {
-                let (name, member) = members.iter().find(|(name, _)| name.written() == key)?;
-                path.push(Segment::Key(name.written()));
-                let meaning = meaning(walk, path, side, member);
-                path.pop();
-                Some(meaning)
-            };
-            keys.iter().map(&mut of_key).collect()
+            let mut content = walk.scope.hashing.build_hasher();
+            for key in keys {
+                let member = members.iter().find(|(name, _)| name.written() == key);
+                content.write_u8(u8::from(member.is_some()));
+                if let Some((name, member)) = member {
+                    path.push(Segment::Key(name.written()));
+                    content.write_u64(meaning(walk, path, side, member));
+                    path.pop();
+                }
+            }
+            content.finish()
         });
         path.pop();
     }

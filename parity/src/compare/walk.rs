@@ -13,7 +13,7 @@ use crate::{
     bind::{Bindings, Sight},
     clocks::{CLOCK_RULE, Origin},
     decimal::Decimal,
-    json::{self, Layout, Text, Value},
+    json::{self, Text, Value},
     outcome::{Divergence, Kind, Place},
     path::{self, Segment},
     rules::{Equivalence, RootIdentities, Rule, Sort},
@@ -134,13 +134,13 @@ impl<'w, 's> Walk<'w, 's> {
         if !spoken_about && !holds_times {
             return false;
         }
-        let (Ok(a), Ok(b)) = (
-            json::parse(reference.as_bytes()),
-            json::parse(candidate.as_bytes()),
+        let (Ok((a, our_layout)), Ok((b, their_layout))) = (
+            json::parse_with_layout(reference.as_bytes()),
+            json::parse_with_layout(candidate.as_bytes()),
         ) else {
             return false;
         };
-        if Layout::of(reference.as_bytes()) != Layout::of(candidate.as_bytes()) {
+        if our_layout != their_layout {
             return false;
         }
         let place = std::mem::replace(&mut self.place, Place::Body);
@@ -155,45 +155,70 @@ impl<'w, 's> Walk<'w, 's> {
         let list_rule = self.rule(path, |equivalence| {
             equivalence.leaves_order_open() || matches!(equivalence, Equivalence::KeyedList { .. })
         });
-        let is_equal = a == b;
-        if is_equal && !self.identities.reach_into(path) {
-            return;
-        }
-        if a.len() == b.len() && (a.len() < 2 || is_equal) {
-            return self.elements(path, a, b, (0..a.len()).map(|index| (index, index)));
-        }
-        let keys = match list_rule.map(Rule::equivalence) {
-            Some(Equivalence::KeyedList { keys }) => keys.as_slice(),
-            _ => &[],
-        };
-        if let Some(rule) = list_rule {
+        if let Some(rule) = list_rule
+            && a != b
+            && (a.len() > 1 || b.len() > 1)
+        {
+            let keys = match rule.equivalence() {
+                Equivalence::KeyedList { keys } => keys.as_slice(),
+                _ => &[],
+            };
             let pairing = pair(self, path, a, b, keys);
             return self.paired(path, a, b, &pairing, Some(rule));
         }
-        let meanings = |walk: &Self, path: &mut Path<'v>, side, values: &'v [Value<'_>]| {
-            (0..values.len())
-                .map(|index| {
-                    path.push(Segment::Index(index));
-                    let meaning = meaning(walk, path, side, &values[index]);
-                    path.pop();
-                    meaning
-                })
-                .collect::<Vec<Meaning>>()
-        };
-        let ours = meanings(self, path, Side::Reference, a);
-        let theirs = meanings(self, path, Side::Candidate, b);
-        if a.len() == b.len() {
-            let sorted = |mut meanings: Vec<Meaning>| {
-                meanings.sort_unstable();
-                meanings
-            };
-            if ours != theirs && sorted(ours.clone()) == sorted(theirs.clone()) {
-                let pairing = pair(self, path, a, b, keys);
+        if a.len() != b.len() {
+            return self.aligned(path, a, b);
+        }
+        let in_place = (0..a.len()).map(|index| (index, index));
+        let changed = self.changed(path, a, b, in_place);
+        if changed.len() > 1 {
+            let indices = changed.iter().map(|&(index, _)| index);
+            let ours = self.meanings(path, Side::Reference, a, indices.clone());
+            let theirs = self.meanings(path, Side::Candidate, b, indices);
+            if ours != theirs && sorted(ours) == sorted(theirs) {
+                let pairing = pair(self, path, a, b, &[]);
                 return self.paired(path, a, b, &pairing, None);
             }
-            return self.elements(path, a, b, (0..a.len()).map(|index| (index, index)));
         }
-        self.aligned(path, a, b, &ours, &theirs);
+        self.elements(path, a, b, &changed);
+    }
+
+    /// Pairs of elements in which there may be something to find: they differ, or they name an
+    /// object.
+    fn changed<'v>(
+        &self,
+        path: &mut Path<'v>,
+        a: &'v [Value<'_>],
+        b: &'v [Value<'_>],
+        pairs: impl Iterator<Item = (usize, usize)>,
+    ) -> Vec<(usize, usize)> {
+        pairs
+            .filter(|&(ours, theirs)| {
+                a[ours] != b[theirs] || {
+                    path.push(Segment::Index(ours));
+                    let names = self.identities.are_in(path, &a[ours]);
+                    path.pop();
+                    names
+                }
+            })
+            .collect()
+    }
+
+    fn meanings<'v>(
+        &self,
+        path: &mut Path<'v>,
+        side: Side,
+        values: &'v [Value<'_>],
+        indices: impl Iterator<Item = usize>,
+    ) -> Vec<Meaning> {
+        indices
+            .map(|index| {
+                path.push(Segment::Index(index));
+                let meaning = meaning(self, path, side, &values[index]);
+                path.pop();
+                meaning
+            })
+            .collect()
     }
 
     fn elements<'v>(
@@ -201,9 +226,9 @@ impl<'w, 's> Walk<'w, 's> {
         path: &mut Path<'v>,
         a: &'v [Value<'_>],
         b: &'v [Value<'_>],
-        pairs: impl Iterator<Item = (usize, usize)>,
+        pairs: &[(usize, usize)],
     ) {
-        for (ours, theirs) in pairs {
+        for &(ours, theirs) in pairs {
             path.push(Segment::Index(ours));
             self.compare(path, &a[ours], &b[theirs]);
             path.pop();
@@ -234,7 +259,8 @@ impl<'w, 's> Walk<'w, 's> {
                 allowed => self.record(found, allowed),
             }
         }
-        self.elements(path, a, b, pairing.pairs.iter().copied());
+        let changed = self.changed(path, a, b, pairing.pairs.iter().copied());
+        self.elements(path, a, b, &changed);
         for &index in &pairing.missing {
             path.push(Segment::Index(index));
             self.diverged(path, Kind::Missing, Some(&a[index]), None);
@@ -248,15 +274,10 @@ impl<'w, 's> Walk<'w, 's> {
     }
 
     /// Ordered lists of different length: says which elements are missing or extra.
-    fn aligned<'v>(
-        &mut self,
-        path: &mut Path<'v>,
-        a: &'v [Value<'_>],
-        b: &'v [Value<'_>],
-        ours: &[Meaning],
-        theirs: &[Meaning],
-    ) {
-        for op in capture_diff_slices(Algorithm::Myers, ours, theirs) {
+    fn aligned<'v>(&mut self, path: &mut Path<'v>, a: &'v [Value<'_>], b: &'v [Value<'_>]) {
+        let ours = self.meanings(path, Side::Reference, a, 0..a.len());
+        let theirs = self.meanings(path, Side::Candidate, b, 0..b.len());
+        for op in capture_diff_slices(Algorithm::Myers, &ours, &theirs) {
             let (old, new) = (op.old_range(), op.new_range());
             let shared = old.len().min(new.len());
             if matches!(op, DiffOp::Replace { .. }) && old.len() != new.len() {
@@ -265,7 +286,9 @@ impl<'w, 's> Walk<'w, 's> {
                 found.candidate = Some(b.len().to_string());
                 self.record(found, None);
             }
-            self.elements(path, a, b, old.clone().zip(new.clone()).take(shared));
+            let side_by_side = old.clone().zip(new.clone()).take(shared);
+            let changed = self.changed(path, a, b, side_by_side);
+            self.elements(path, a, b, &changed);
             for index in old.skip(shared) {
                 path.push(Segment::Index(index));
                 self.diverged(path, Kind::Missing, Some(&a[index]), None);
@@ -459,6 +482,11 @@ impl<'w, 's> Walk<'w, 's> {
 }
 
 type Members<'a> = [(Text<'a>, Value<'a>)];
+
+fn sorted(mut meanings: Vec<Meaning>) -> Vec<Meaning> {
+    meanings.sort_unstable();
+    meanings
+}
 
 /// Whether the value can name an object: a number or a text, and not null.
 pub(super) fn is_name(value: &Value<'_>) -> bool {

@@ -4,79 +4,63 @@ use std::collections::BTreeMap;
 
 /// How often each run of white space stands after each token. Two documents with the same values
 /// in another order have the same layout; `{"a":1}` and `{"a": 1}` have not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout<'a>(BTreeMap<(u8, &'a [u8]), usize>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout<'a> {
+    /// Places at which nothing stands.
+    none: [usize; After::COUNT],
+    /// Places at which one space stands.
+    one: [usize; After::COUNT],
+    others: BTreeMap<(After, &'a [u8]), usize>,
+}
+
+/// What white space stands after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum After {
+    Nothing,
+    Brace,
+    Bracket,
+    Comma,
+    Colon,
+    Key,
+    /// Whether `,` or `}` follows depends on the order of the members.
+    Value,
+}
+
+impl After {
+    const COUNT: usize = After::Value as usize + 1;
+}
 
 impl<'a> Layout<'a> {
-    /// Layout of a document that [`super::parse`] accepts.
-    pub fn of(document: &'a [u8]) -> Self {
-        let mut runs = BTreeMap::new();
-        let mut previous = b'^';
-        let mut at = 0;
-        while at < document.len() {
-            let end = at + run(&document[at..], |byte| byte.is_ascii_whitespace());
-            let token = document.get(end).copied().unwrap_or(b'$');
-            if opens(previous) {
-                *runs.entry((previous, &document[at..end])).or_insert(0) += 1;
-            } else if end > at {
-                // Whether `,` or `}` follows a value depends on the order of the members.
-                let place = if token == b':' { token } else { b'}' };
-                *runs.entry((place, &document[at..end])).or_insert(0) += 1;
-            }
-            at = end;
-            match token {
-                b'"' => at += string_length(&document[at..]),
-                b'$' => break,
-                byte if is_structural(byte) => at += 1,
-                _ => {
-                    at += run(&document[at..], |byte| {
-                        !byte.is_ascii_whitespace() && !is_structural(byte)
-                    });
-                }
-            }
-            previous = token;
-        }
-        Layout(runs)
+    #[inline]
+    pub(super) fn note_none(&mut self, after: After) {
+        self.none[after as usize] += 1;
     }
-}
 
-/// Whether a value or key may follow; `^` is the start of the document.
-fn opens(byte: u8) -> bool {
-    matches!(byte, b'{' | b'[' | b',' | b':' | b'^')
-}
-
-fn is_structural(byte: u8) -> bool {
-    matches!(byte, b'{' | b'}' | b'[' | b']' | b',' | b':')
-}
-
-fn run(bytes: &[u8], holds: impl Fn(u8) -> bool) -> usize {
-    bytes
-        .iter()
-        .position(|&byte| !holds(byte))
-        .unwrap_or(bytes.len())
-}
-
-fn string_length(bytes: &[u8]) -> usize {
-    let mut at = 1;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' => at += 2,
-            b'"' => return at + 1,
-            _ => at += 1,
-        }
+    #[inline]
+    pub(super) fn note_one(&mut self, after: After) {
+        self.one[after as usize] += 1;
     }
-    bytes.len()
+
+    /// Notes anything but nothing and one space.
+    pub(super) fn note(&mut self, after: After, run: &'a [u8]) {
+        *self.others.entry((after, run)).or_insert(0) += 1;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::parse_with_layout;
+
+    fn layout(document: &[u8]) -> Layout<'_> {
+        parse_with_layout(document).expect("valid").1
+    }
 
     #[test]
     fn order_does_not_change_the_layout() {
         assert_eq!(
-            Layout::of(br#"{"a": 1, "b": [2, "x: ,y"]}"#),
-            Layout::of(br#"{"b": ["x: ,y", 2], "a": 1}"#)
+            layout(br#"{"a": 1, "b": [2, "x: ,y"]}"#),
+            layout(br#"{"b": ["x: ,y", 2], "a": 1}"#)
         );
     }
 
@@ -91,8 +75,8 @@ mod tests {
             br#"{ "a": 1, "b": [2, 3]}"#,
         ] {
             assert_ne!(
-                Layout::of(python),
-                Layout::of(other),
+                layout(python),
+                layout(other),
                 "{}",
                 String::from_utf8_lossy(other)
             );

@@ -1,8 +1,12 @@
-//! The parser: one pass over the bytes, no recursion, no copies.
+//! The parser: one pass over the bytes, no recursion, no copies of text.
 
 use std::borrow::Cow;
 
-use super::{JsonError, Text, Value};
+use super::{
+    JsonError, Text, Value,
+    layout::{After, Layout},
+    scan,
+};
 
 /// Arrays and objects may nest this deep: whatever walks the value may recurse this far on the 2 MiB
 /// stack of a thread, unoptimised as well. Documents that are deeper are compared as bytes.
@@ -13,6 +17,14 @@ pub const MAX_DEPTH: usize = 500;
 /// # Errors
 /// Says where the first character stands that cannot be JSON, and what was expected there.
 pub fn parse(bytes: &[u8]) -> Result<Value<'_>, JsonError> {
+    parse_with_layout(bytes).map(|(value, _)| value)
+}
+
+/// Reads one document, and how it is laid out.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with_layout(bytes: &[u8]) -> Result<(Value<'_>, Layout<'_>), JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         error_at(
             bytes,
@@ -20,71 +32,98 @@ pub fn parse(bytes: &[u8]) -> Result<Value<'_>, JsonError> {
             "the document is not valid UTF-8",
         )
     })?;
-    let mut parser = Parser { text, bytes, at: 0 };
-    parser
-        .document()
-        .map_err(|message| error_at(bytes, parser.at, &message))
+    let mut parser = Parser {
+        text,
+        bytes,
+        at: 0,
+        open: Vec::new(),
+        elements: Vec::new(),
+        members: Vec::new(),
+        keys: Vec::new(),
+        layout: Layout::default(),
+    };
+    match parser.document() {
+        Ok(value) => Ok((value, parser.layout)),
+        Err(message) => Err(error_at(bytes, parser.at, message)),
+    }
 }
 
 /// A container that is not closed yet.
-enum Open<'a> {
-    Array(Vec<Value<'a>>),
-    Object {
-        members: Vec<(Text<'a>, Value<'a>)>,
-        key: Text<'a>,
-    },
+#[derive(Clone, Copy)]
+enum Open {
+    /// Its elements so far are those from this index on.
+    Array { from: usize },
+    /// Its members so far are those from this index on.
+    Object { from: usize },
 }
 
 struct Parser<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    open: Vec<Open>,
+    /// Of all open arrays, one after the other, so that each is allocated once, at its final size.
+    elements: Vec<Value<'a>>,
+    /// Of all open objects.
+    members: Vec<(Text<'a>, Value<'a>)>,
+    /// One for each open object: that of the member whose value comes next.
+    keys: Vec<Text<'a>>,
+    layout: Layout<'a>,
 }
 
+/// What was expected and is not there.
+type Expected = &'static str;
+
 impl<'a> Parser<'a> {
-    fn document(&mut self) -> Result<Value<'a>, String> {
-        let mut open: Vec<Open<'a>> = Vec::new();
+    fn document(&mut self) -> Result<Value<'a>, Expected> {
+        self.space(After::Nothing);
         loop {
-            self.skip_space();
-            let Some(mut value) = self.value_or_open(&mut open)? else {
+            let Some(mut value) = self.value_or_open()? else {
                 continue;
             };
             // The value is complete: put it where it belongs, closing all containers that end here.
             loop {
-                self.skip_space();
-                let Some(container) = open.last_mut() else {
-                    return match self.peek() {
-                        None => Ok(value),
-                        Some(_) => Err("expected the end of the document".into()),
-                    };
-                };
-                match container {
-                    Open::Array(elements) => {
-                        elements.push(value);
-                        match self.peek() {
-                            Some(b',') => self.at += 1,
-                            Some(b']') => {
-                                self.at += 1;
-                                value = close(&mut open);
-                                continue;
-                            }
-                            _ => return Err("expected `,` or `]`".into()),
-                        }
+                self.space(After::Value);
+                match self.open.last() {
+                    None => {
+                        return match self.peek() {
+                            None => Ok(value),
+                            Some(_) => Err("expected the end of the document"),
+                        };
                     }
-                    Open::Object { members, key } => {
-                        members.push((std::mem::replace(key, Text::from_written("")), value));
+                    Some(&Open::Array { from }) => {
+                        self.elements.push(value);
                         match self.peek() {
                             Some(b',') => {
                                 self.at += 1;
-                                self.skip_space();
-                                *key = self.key()?;
+                                self.space(After::Comma);
+                            }
+                            Some(b']') => {
+                                self.at += 1;
+                                self.open.pop();
+                                value = Value::Array(self.elements.split_off(from));
+                                continue;
+                            }
+                            _ => return Err("expected `,` or `]`"),
+                        }
+                    }
+                    Some(&Open::Object { from }) => {
+                        if let Some(key) = self.keys.pop() {
+                            self.members.push((key, value));
+                        }
+                        match self.peek() {
+                            Some(b',') => {
+                                self.at += 1;
+                                self.space(After::Comma);
+                                self.key()?;
                             }
                             Some(b'}') => {
                                 self.at += 1;
-                                value = close(&mut open);
+                                self.open.pop();
+                                value = Value::Object(self.members.split_off(from));
                                 continue;
                             }
-                            _ => return Err("expected `,` or `}`".into()),
+                            _ => return Err("expected `,` or `}`"),
                         }
                     }
                 }
@@ -94,127 +133,134 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a scalar or an empty container; opens a container that has content.
-    fn value_or_open(&mut self, open: &mut Vec<Open<'a>>) -> Result<Option<Value<'a>>, String> {
+    fn value_or_open(&mut self) -> Result<Option<Value<'a>>, Expected> {
         let Some(first) = self.peek() else {
-            return Err("expected a value, but the document ends".into());
+            return Err("expected a value, but the document ends");
         };
         Ok(Some(match first {
             b'{' => {
-                self.enter(open)?;
+                self.enter(After::Brace)?;
                 if self.peek() == Some(b'}') {
                     self.at += 1;
                     Value::Object(Vec::new())
                 } else {
-                    let key = self.key()?;
-                    open.push(Open::Object {
-                        members: Vec::new(),
-                        key,
-                    });
+                    let from = self.members.len();
+                    self.open.push(Open::Object { from });
+                    self.key()?;
                     return Ok(None);
                 }
             }
             b'[' => {
-                self.enter(open)?;
+                self.enter(After::Bracket)?;
                 if self.peek() == Some(b']') {
                     self.at += 1;
                     Value::Array(Vec::new())
                 } else {
-                    open.push(Open::Array(Vec::new()));
+                    let from = self.elements.len();
+                    self.open.push(Open::Array { from });
                     return Ok(None);
                 }
             }
             b'"' => Value::String(self.string()?),
-            b't' => self.word("true", Value::Bool(true))?,
-            b'f' => self.word("false", Value::Bool(false))?,
-            b'n' => self.word("null", Value::Null)?,
-            b'N' => self.word("NaN", Value::Number(Cow::Borrowed("NaN")))?,
-            b'I' => self.word("Infinity", Value::Number(Cow::Borrowed("Infinity")))?,
+            b't' => self.word(b"true", "expected `true`", Value::Bool(true))?,
+            b'f' => self.word(b"false", "expected `false`", Value::Bool(false))?,
+            b'n' => self.word(b"null", "expected `null`", Value::Null)?,
+            b'N' => self.word(b"NaN", "expected `NaN`", number("NaN"))?,
+            b'I' => self.infinity(number("Infinity"))?,
             b'-' | b'0'..=b'9' => self.number()?,
-            _ => return Err("expected a value".into()),
+            _ => return Err("expected a value"),
         }))
     }
 
-    fn enter(&mut self, open: &[Open<'a>]) -> Result<(), String> {
-        if open.len() >= MAX_DEPTH {
-            return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+    fn enter(&mut self, after: After) -> Result<(), Expected> {
+        const { assert!(MAX_DEPTH == 1_000, "the message names it") };
+        if self.open.len() >= MAX_DEPTH {
+            return Err("nested deeper than 1000 levels");
         }
         self.at += 1;
-        self.skip_space();
+        self.space(after);
         Ok(())
     }
 
-    fn key(&mut self) -> Result<Text<'a>, String> {
+    /// Begins a member of the innermost object: its key, up to where its value starts.
+    fn key(&mut self) -> Result<(), Expected> {
         if self.peek() != Some(b'"') {
-            return Err("expected a key in double quotes".into());
+            return Err("expected a key in double quotes");
         }
         let key = self.string()?;
-        self.skip_space();
+        self.keys.push(key);
+        self.space(After::Key);
         if self.peek() != Some(b':') {
-            return Err("expected `:` after a key".into());
+            return Err("expected `:` after a key");
         }
         self.at += 1;
-        Ok(key)
+        self.space(After::Colon);
+        Ok(())
     }
 
-    fn string(&mut self) -> Result<Text<'a>, String> {
+    #[inline(always)]
+    fn string(&mut self) -> Result<Text<'a>, Expected> {
         self.at += 1;
         let start = self.at;
         loop {
-            let length = self.bytes[self.at..]
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-            let Some(length) = length else {
-                self.at = self.bytes.len();
-                return Err("the string is not closed".into());
-            };
-            self.at += length;
-            match self.bytes[self.at] {
-                b'"' => {
+            self.at += scan::plain_text(&self.bytes[self.at..]);
+            match self.peek() {
+                Some(b'"') => {
                     let written = &self.text[start..self.at];
                     self.at += 1;
                     return Ok(Text::from_written(written));
                 }
-                b'\\' => self.escape()?,
-                _ => return Err("a control character in a string must be escaped".into()),
+                Some(b'\\') => self.escape()?,
+                Some(_) => return Err("a control character in a string must be escaped"),
+                None => return Err("the string is not closed"),
             }
         }
     }
 
-    fn escape(&mut self) -> Result<(), String> {
+    fn escape(&mut self) -> Result<(), Expected> {
         match self.bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => {
                 let digits = self.bytes.get(self.at + 2..self.at + 6);
                 if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-                    return Err("expected four hexadecimal digits after `\\u`".into());
+                    return Err("expected four hexadecimal digits after `\\u`");
                 }
                 self.at += 6;
             }
-            _ => return Err("unknown escape".into()),
+            _ => return Err("unknown escape"),
         }
         Ok(())
     }
 
-    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, String> {
-        if !self.bytes[self.at..].starts_with(word.as_bytes()) {
-            return Err(format!("expected `{word}`"));
+    fn word<const LENGTH: usize>(
+        &mut self,
+        word: &[u8; LENGTH],
+        otherwise: Expected,
+        value: Value<'a>,
+    ) -> Result<Value<'a>, Expected> {
+        if self.bytes[self.at..].first_chunk() != Some(word) {
+            return Err(otherwise);
         }
-        self.at += word.len();
+        self.at += LENGTH;
         Ok(value)
     }
 
-    fn number(&mut self) -> Result<Value<'a>, String> {
+    fn infinity(&mut self, value: Value<'a>) -> Result<Value<'a>, Expected> {
+        self.word(b"Infinity", "expected `Infinity`", value)
+    }
+
+    fn number(&mut self) -> Result<Value<'a>, Expected> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
             if self.peek() == Some(b'I') {
-                return self.word("Infinity", Value::Number(Cow::Borrowed("-Infinity")));
+                return self.infinity(number("-Infinity"));
             }
         }
         match self.peek() {
             Some(b'0') => self.at += 1,
             Some(b'1'..=b'9') => self.digits(),
-            _ => return Err("expected a digit".into()),
+            _ => return Err("expected a digit"),
         }
         if self.peek() == Some(b'.') {
             self.at += 1;
@@ -227,12 +273,12 @@ impl<'a> Parser<'a> {
             }
             self.some_digits()?;
         }
-        Ok(Value::Number(Cow::Borrowed(&self.text[start..self.at])))
+        Ok(number(&self.text[start..self.at]))
     }
 
-    fn some_digits(&mut self) -> Result<(), String> {
+    fn some_digits(&mut self) -> Result<(), Expected> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
-            return Err("expected a digit".into());
+            return Err("expected a digit");
         }
         self.digits();
         Ok(())
@@ -248,19 +294,34 @@ impl<'a> Parser<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
+    /// Passes over white space and notes it.
+    #[inline(always)]
+    fn space(&mut self, after: After) {
+        match self.peek() {
+            Some(b' ') if !self.bytes.get(self.at + 1).is_some_and(is_space) => {
+                self.at += 1;
+                self.layout.note_one(after);
+            }
+            Some(byte) if is_space(&byte) => self.longer_space(after),
+            _ => self.layout.note_none(after),
         }
+    }
+
+    #[cold]
+    fn longer_space(&mut self, after: After) {
+        let rest = &self.bytes[self.at..];
+        let length = rest.iter().take_while(|byte| is_space(byte)).count();
+        self.layout.note(after, &rest[..length]);
+        self.at += length;
     }
 }
 
-fn close<'a>(open: &mut Vec<Open<'a>>) -> Value<'a> {
-    match open.pop() {
-        Some(Open::Array(elements)) => Value::Array(elements),
-        Some(Open::Object { members, .. }) => Value::Object(members),
-        None => Value::Null,
-    }
+fn is_space(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+fn number(text: &str) -> Value<'_> {
+    Value::Number(Cow::Borrowed(text))
 }
 
 fn error_at(bytes: &[u8], at: usize, message: &str) -> JsonError {

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{RulesError, file::parse_patterns};
-use crate::path::{Pattern, Segment};
+use crate::{
+    json::Value,
+    path::{Pattern, Segment},
+};
 
 /// One `[[identity]]` as written in the file.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,11 +71,11 @@ impl<'a> RootIdentities<'a> {
             .map(|place| (place.object.as_str(), place.sort))
     }
 
-    /// Whether any number may stand below a place.
-    pub(crate) fn reach_into(&self, path: &[Segment<'_>]) -> bool {
+    /// Whether a number stands in the value at a place.
+    pub(crate) fn are_in(&self, path: &[Segment<'_>], value: &Value<'_>) -> bool {
         self.places
             .iter()
-            .any(|place| place.pattern.reaches_into(path))
+            .any(|place| place.pattern.reaches_into(path) && place.pattern.is_in(path.len(), value))
     }
 }
 
