@@ -2,16 +2,19 @@
 //!
 //! `docs/report-schema.json` describes the file. A [`Builder`] collects pairs while they are
 //! compared; [`merge`] joins the reports of shards; [`Difference`] says what changed between two
-//! runs.
+//! runs, a [`Baseline`] what changed since somebody accepted one.
 
+mod baseline;
 mod builder;
 mod difference;
+mod header;
 mod html;
 mod junit;
 mod markdown;
 mod model;
 mod terminal;
 
+pub use baseline::{Baseline, KnownCause, SinceBaseline};
 pub use builder::{Builder, LeftOut, Pair};
 pub use difference::{Difference, merge};
 pub use html::html_page;
@@ -23,15 +26,22 @@ pub use model::{
 };
 pub use terminal::{Style, terminal};
 
-/// Why a report cannot be used.
+use crate::fixture::Version;
+
+/// Why a report or a baseline cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    #[error("not a report: {0}")]
+    #[error("not understood: {0}")]
     Syntax(#[from] serde_json::Error),
-    #[error("not a report: format is `{0}`, expected `parity-report`")]
-    Format(String),
-    #[error("report format {found} is not readable by this build, which writes {VERSION}")]
-    Version { found: crate::fixture::Version },
+    #[error("format is `{found}`, expected `{expected}`")]
+    Format {
+        found: String,
+        expected: &'static str,
+    },
+    #[error("format {found} is not readable by this build, which writes {version}")]
+    Version { found: Version, version: Version },
+    #[error("shard {0} of {1} cannot be a baseline: join the shards with `report merge` first")]
+    PartialBaseline(u32, u32),
     #[error("nothing to merge: give at least one report")]
     NothingToMerge,
     #[error("cannot merge runs of different sides: {0} and {1}")]

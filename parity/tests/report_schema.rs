@@ -9,7 +9,7 @@ use parity::{
     exchange::{Headers, Request, Response},
     outcome::{Divergence, Kind, Outcome, Place},
     redact::Redactor,
-    report::{Builder, LeftOut, Pair, Report, Run, Shard},
+    report::{Baseline, Builder, LeftOut, Pair, Report, Run, Shard},
     rules::Rules,
     verdict::Policy,
 };
@@ -71,7 +71,13 @@ fn report() -> Report {
     builder.left_out(pair, LeftOut::SampledOut, "sampling");
     builder.latency("v2-score", Some(5), Some(7));
     builder.coverage(serde_json::json!({ "routes": 1 }));
-    builder.finish("2026-01-15".parse().expect("a date"), 1)
+    let mut report = builder.finish("2026-01-15".parse().expect("a date"), 1);
+    let mut later = report.clone();
+    later.run.shard = None;
+    let baseline = Baseline::accepting(&later).expect("a whole run");
+    later.clusters.clear();
+    report.since_baseline = Some(baseline.since(&later));
+    report
 }
 
 /// Follows references.

@@ -15,7 +15,7 @@ use parity::{
     fixture::Reader,
     ledger,
     redact::{RedactionRecord, Redactor},
-    report::{self, Builder, Report, Run},
+    report::{self, Baseline, Builder, Report, Run, SinceBaseline},
     verdict::{Basis, FailReason, Policy, Verdict},
 };
 
@@ -66,6 +66,10 @@ pub struct Arguments {
     /// Where to write report.json; made when it does not exist.
     #[arg(long, value_name = "DIRECTORY")]
     report_dir: Option<PathBuf>,
+    /// Accepted causes of divergence, as `parity-cli report baseline` writes them: end with code 1
+    /// only when a cause is new, and with 3 when a run of all fixtures compares fewer pairs.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Causes of divergence to show, with an example each.
     #[arg(long, value_name = "N", default_value_t = 10)]
     show: usize,
@@ -112,22 +116,48 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
             terminal.note(&format!("ledger entry {id}: {what}"));
         }
     }
-    let exit = exit(&report, arguments.require_verdict);
+    let exit = match &report.since_baseline {
+        Some(since) => since_baseline(since, arguments, exit(&report, arguments.require_verdict)),
+        None => exit(&report, arguments.require_verdict),
+    };
     if arguments.strict_rules && matches!(exit, Exit::Parity | Exit::Insufficient) {
-        let expired = report.audit.expired.len() + accepted.expired.len();
-        let unneeded = if arguments.plays_everything() {
-            report.audit.dead.len() + accepted.gone.len()
-        } else {
-            0
-        };
-        if expired + unneeded > 0 {
-            terminal.note(&format!(
-                "--strict-rules: {expired} expired and {unneeded} unneeded rules or ledger entries"
-            ));
-            return Ok(Exit::Diverged);
-        }
+        return Ok(strictly(arguments, &report, &accepted, terminal).unwrap_or(exit));
     }
     Ok(exit)
+}
+
+/// The exit of a run that is held against a baseline: known causes are no reason to fail.
+fn since_baseline(since: &SinceBaseline, arguments: &Arguments, exit: Exit) -> Exit {
+    if !since.new.is_empty() {
+        Exit::Diverged
+    } else if since.compared_less > 0 && arguments.plays_everything() {
+        Exit::NotComparable
+    } else if exit == Exit::Diverged {
+        Exit::Parity
+    } else {
+        exit
+    }
+}
+
+/// The exit when a rule or a ledger entry has to be looked at again.
+fn strictly(
+    arguments: &Arguments,
+    report: &Report,
+    accepted: &ledger::Audit,
+    terminal: Terminal,
+) -> Option<Exit> {
+    let expired = report.audit.expired.len() + accepted.expired.len();
+    let unneeded = if arguments.plays_everything() {
+        report.audit.dead.len() + accepted.gone.len()
+    } else {
+        0
+    };
+    (expired + unneeded > 0).then(|| {
+        terminal.note(&format!(
+            "--strict-rules: {expired} expired and {unneeded} unneeded rules or ledger entries"
+        ));
+        Exit::Diverged
+    })
 }
 
 /// Adds every compared pair of a scenario.
@@ -147,6 +177,11 @@ async fn replay(
     let started = Instant::now();
     let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
     let rules = Arc::new(arguments.rules.read(&arguments.fixtures, terminal)?);
+    let baseline = arguments
+        .baseline
+        .as_deref()
+        .map(read_baseline)
+        .transpose()?;
     let mut acceptance = Acceptance::new(arguments.ledger.read(&arguments.fixtures)?);
     let mut coverage = Coverage::expecting_routes(rules.route_names());
     let selection = Selection::new(arguments.filter.as_deref(), &arguments.tag, arguments.shard)
@@ -194,8 +229,16 @@ async fn replay(
     let today = Utc::now().date_naive();
     let coverage = serde_json::to_value(&coverage).map_err(Failure::internal)?;
     builder.coverage(coverage);
-    let report = builder.finish(today, milliseconds_since(started));
+    let mut report = builder.finish(today, milliseconds_since(started));
+    report.since_baseline = baseline.map(|baseline| baseline.since(&report));
     Ok((report, acceptance.audit(today)))
+}
+
+fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+    Baseline::from_json(&text)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 /// Reads every selected fixture once before anything is started, so that a broken one is named

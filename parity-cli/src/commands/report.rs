@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueEnum};
-use parity::report::{self, Difference, Report, Style};
+use parity::report::{self, Baseline, Difference, Report, Style};
 
 use crate::{
     exit::{Exit, Failure},
@@ -21,7 +21,8 @@ Examples:
   parity-cli report html reports/latest/report.json --out report.html
   parity-cli report markdown reports/latest/report.json >> \"$GITHUB_STEP_SUMMARY\"
   parity-cli report merge shard-*/report.json --out reports/latest/report.json
-  parity-cli report diff reports/baseline/report.json reports/latest/report.json")]
+  parity-cli report baseline reports/latest/report.json --out reports/baseline.json
+  parity-cli report diff reports/earlier/report.json reports/latest/report.json")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -48,9 +49,11 @@ enum Action {
         #[arg(long, short)]
         out: Option<PathBuf>,
     },
+    /// Accept what a run found: write the baseline that later runs are held against
+    Baseline(Conversion),
     /// Say which causes are new, fixed and still there; exits with 1 when any is new
     Diff {
-        /// Report of the earlier run, e.g. the accepted baseline
+        /// Report of the earlier run
         earlier: PathBuf,
         /// Report of the later run
         later: PathBuf,
@@ -98,6 +101,12 @@ pub fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
                 .collect::<Result<Vec<_>, _>>()?;
             let merged = report::merge(reports).map_err(Failure::usage)?;
             write(out.as_deref(), &merged.to_json(), terminal)?;
+            Ok(Exit::Parity)
+        }
+        Action::Baseline(conversion) => {
+            let baseline = Baseline::accepting(&read(&conversion.report)?);
+            let baseline = baseline.map_err(Failure::usage)?;
+            write(conversion.out.as_deref(), &baseline.to_json(), terminal)?;
             Ok(Exit::Parity)
         }
         Action::Diff {

@@ -88,6 +88,8 @@ pub fn merge(reports: Vec<Report>) -> Result<Report, ReportError> {
         merged.audit = join_audits(&merged.audit, &report.audit);
     }
     merged.run.shard = None;
+    // A shard alone cannot tell what is new from what is gone.
+    merged.since_baseline = None;
     // What was exercised cannot be told from what shards did not exercise.
     merged.coverage = None;
     let tests: BTreeMap<String, RouteTest> = routes

@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     model::{FoundDivergence, Report, RouteReport},
-    terminal::verdict_text,
+    terminal::{is_new, verdict_text},
 };
 use crate::{cluster::Cluster, outcome::Place, verdict::Verdict};
 
@@ -155,6 +155,7 @@ fn clusters(report: &Report) -> Markup {
         section #clusters {
             h2 { "Causes, by requests affected" }
             @if report.clusters.is_empty() { p { "Nothing diverged." } }
+            @if let Some(since) = &report.since_baseline { p { (since.describe()) "." } }
             @for cluster in &report.clusters { (cluster_block(report, cluster)) }
         }
     }
@@ -171,6 +172,7 @@ fn cluster_block(report: &Report, cluster: &Cluster) -> Markup {
         details .filtered data-route=(cluster.route) data-place=(place_name(cluster.sample.place)) {
             summary {
                 span .count { (cluster.requests) } " "
+                @if is_new(report, cluster) { span .badge .fail { "new" } " " }
                 b { (cluster.route) } " " (cluster.title())
             }
             p {

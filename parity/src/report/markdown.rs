@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{difference::Difference, model::Report, terminal::verdict_text};
+use super::{
+    difference::Difference,
+    model::Report,
+    terminal::{is_new, verdict_text},
+};
 use crate::cluster::Cluster;
 
 /// Causes that are listed; the full report has the rest.
@@ -51,7 +55,12 @@ pub fn markdown(report: &Report) -> String {
     }
     if !report.clusters.is_empty() {
         line(&mut out, "\n### Causes\n");
-        clusters(&mut out, &report.clusters);
+        clusters(&mut out, &report.clusters, |cluster| {
+            is_new(report, cluster)
+        });
+    }
+    if let Some(since) = &report.since_baseline {
+        line(&mut out, &format!("\n{}", since.describe()));
     }
     for (ids, what) in [
         (&report.audit.expired, "Rules past their expiry"),
@@ -73,18 +82,19 @@ pub fn markdown_difference(difference: &Difference) -> String {
         ("Still there", &difference.still_there),
     ] {
         line(&mut out, &format!("### {title}: {}\n", list.len()));
-        clusters(&mut out, list);
+        clusters(&mut out, list, |_| false);
         out.push('\n');
     }
     out
 }
 
-fn clusters(out: &mut String, clusters: &[Cluster]) {
+fn clusters(out: &mut String, clusters: &[Cluster], is_new: impl Fn(&Cluster) -> bool) {
     for cluster in clusters.iter().take(MOST_CLUSTERS) {
         line(
             out,
             &format!(
-                "- **{}** {} · {} requests · first in `{}`",
+                "- {}**{}** {} · {} requests · first in `{}`",
+                if is_new(cluster) { "new: " } else { "" },
                 escape(&cluster.route),
                 escape(&cluster.title()),
                 cluster.requests,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ReportError;
+use super::{ReportError, SinceBaseline, header::Header};
 use crate::{
     accounting::Accounting,
     cluster::{Cluster, Signature},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Format this build writes.
-pub const VERSION: Version = Version { major: 1, minor: 0 };
+pub const VERSION: Version = Version { major: 1, minor: 1 };
 
 /// Most divergences a report lists, so that a candidate that does everything wrong does not use up
 /// the memory.
@@ -50,6 +50,9 @@ pub struct Report {
     pub uncompared: Vec<Uncompared>,
     /// Both sides of requests that diverged, for looking at. Not every one has to be here.
     pub exchanges: Vec<DivergedExchange>,
+    /// What is new and what is gone since the accepted baseline, where the run was held against one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_baseline: Option<SinceBaseline>,
     /// What the run exercised and what it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<serde_json::Value>,
@@ -188,6 +191,7 @@ impl Report {
             audit: Audit::default(),
             uncompared: Vec::new(),
             exchanges: Vec::new(),
+            since_baseline: None,
             coverage: None,
         }
     }
@@ -197,19 +201,7 @@ impl Report {
     /// # Errors
     /// When the text is no report, or one of a format this build does not know.
     pub fn from_json(text: &str) -> Result<Self, ReportError> {
-        #[derive(Deserialize)]
-        struct Header {
-            format: String,
-            version: Version,
-        }
-        let header: Header = serde_json::from_str(text)?;
-        if header.format != FORMAT {
-            return Err(ReportError::Format(header.format));
-        }
-        header
-            .version
-            .check_readable_by(VERSION)
-            .map_err(|found| ReportError::Version { found })?;
+        Header::check(text, FORMAT, VERSION)?;
         Ok(serde_json::from_str(text)?)
     }
 

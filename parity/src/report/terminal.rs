@@ -143,7 +143,11 @@ fn show_cluster(out: &mut String, report: &Report, cluster: &Cluster, paint: Pai
         out,
         &format!(
             "{} {} · {} · {requests}",
-            paint.red("diverged:"),
+            paint.red(if is_new(report, cluster) {
+                "new, diverged:"
+            } else {
+                "diverged:"
+            }),
             paint.bold(&cluster.route),
             cluster.title(),
         ),
@@ -156,6 +160,12 @@ fn show_cluster(out: &mut String, report: &Report, cluster: &Cluster, paint: Pai
         annotate(out, found, report, paint, usize::from(style.width));
     }
     out.push('\n');
+}
+
+/// Whether the cluster is new since the baseline that the run was held against.
+pub(super) fn is_new(report: &Report, cluster: &Cluster) -> bool {
+    let since = report.since_baseline.as_ref();
+    since.is_some_and(|since| since.has_new(cluster))
 }
 
 /// One divergence as annotated source: where, reference, candidate, and the first character that
@@ -253,6 +263,15 @@ fn summary(out: &mut String, report: &Report, paint: Paint) {
             totals.seen - totals.compared,
         ),
     );
+    if let Some(since) = &report.since_baseline {
+        for cause in &since.gone {
+            line(
+                out,
+                &format!("gone since the baseline: {} · {}", cause.route, cause.title),
+            );
+        }
+        line(out, &since.describe());
+    }
     let verdict = verdict_text(report.verdict);
     let verdict = match report.verdict {
         Verdict::Pass => paint.green(&verdict),

@@ -99,14 +99,72 @@ fn a_report_reads_back_as_it_was_written() {
 }
 
 #[test]
+fn a_run_is_held_against_the_accepted_baseline() {
+    const C: Change = ("$.c", "1", "2");
+    let accepted = report(None, &[("s/1", &[A]), ("s/2", &[B]), ("s/3", &[])]);
+    let baseline = Baseline::accepting(&accepted).expect("a whole run");
+    assert_eq!(
+        Baseline::from_json(&baseline.to_json()).expect("reads"),
+        baseline
+    );
+    let since = baseline.since(&accepted);
+    assert_eq!((since.new.len(), since.gone.len()), (0, 0));
+
+    // B is mended; C is new and comes along with A in its only request.
+    let later = report(None, &[("s/1", &[A, C]), ("s/2", &[])]);
+    let since = baseline.since(&later);
+    let is_new = |path: &str| {
+        let cluster = later
+            .clusters
+            .iter()
+            .find(|cluster| cluster.signatures.iter().any(|one| one.path == path));
+        since.new.contains(&cluster.expect("a cluster").id)
+    };
+    assert!(is_new(C.0));
+    assert_eq!(since.gone.len(), 1);
+    assert_eq!(since.gone[0].signatures[0].path, B.0);
+    assert_eq!(since.compared_less, 1);
+
+    let mut shown = later.clone();
+    shown.since_baseline = Some(since);
+    for text in [terminal(&shown, Style::default()), markdown(&shown)] {
+        assert!(text.contains("1 gone, 1 pairs fewer compared"), "{text}");
+        assert!(text.contains("new"), "{text}");
+    }
+    assert!(html_page(&shown).contains(">new<"));
+}
+
+/// What always occurs together is one cluster; what joined it later must not pass for known.
+#[test]
+fn a_new_place_in_a_known_cluster_is_new() {
+    let accepted = report(None, &[("s/1", &[A]), ("s/2", &[A])]);
+    let later = report(None, &[("s/1", &[A, B]), ("s/2", &[A, B])]);
+    assert_eq!(later.clusters.len(), 1, "they always occur together");
+    let since = Baseline::accepting(&accepted)
+        .expect("a whole run")
+        .since(&later);
+    assert_eq!(since.new, [later.clusters[0].id.clone()]);
+}
+
+#[test]
+fn a_part_of_a_run_is_no_baseline_and_a_report_is_none_either() {
+    let shard = Some(Shard { index: 1, of: 2 });
+    let part = report(shard, &[("s/1", &[])]);
+    let error = Baseline::accepting(&part).expect_err("a shard").to_string();
+    assert!(error.contains("report merge"), "{error}");
+    let other = Baseline::from_json(&report(None, &[]).to_json()).expect_err("a report");
+    assert!(other.to_string().contains("baseline"), "{other}");
+}
+
+#[test]
 fn what_is_no_report_of_ours_is_refused() {
     let good = report(None, &[("s/1", &[])]).to_json();
     for (text, expected) in [
-        ("{".to_owned(), "not a report"),
+        ("{".to_owned(), "not understood"),
         (good.replace("parity-report", "other"), "format is `other`"),
         (
             good.replacen("\"major\": 1", "\"major\": 9", 1),
-            "format 9.0",
+            "format 9.1",
         ),
     ] {
         let error = Report::from_json(&text).expect_err(expected).to_string();
