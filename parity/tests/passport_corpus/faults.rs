@@ -21,7 +21,12 @@ impl Fault {
             response: step.response.clone(),
             effects: step.effects.clone(),
         };
-        (self.change)(&mut candidate, step).then_some(candidate)
+        self.also(&mut candidate, step).then_some(candidate)
+    }
+
+    /// Adds this fault to what a candidate did; says whether there was anything to change.
+    pub(crate) fn also(&self, candidate: &mut Observation, step: &Step) -> bool {
+        (self.change)(candidate, step)
     }
 }
 

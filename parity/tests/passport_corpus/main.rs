@@ -2,6 +2,7 @@
 //! caught, whatever the rules allow.
 
 mod faults;
+mod mutations;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -186,4 +187,88 @@ fn clusters_equal_faults() {
         }
     }
     assert!(hidden.is_empty(), "{hidden:#?}");
+}
+
+/// Two faults at once on one route, each sometimes alone and sometimes with the other: every
+/// cluster has one cause, and each fault has one.
+#[test]
+fn two_faults_on_one_route_are_two_clusters() {
+    let (corpus, rules) = (corpus(), rules());
+    let mut faults = faults::all();
+    faults.retain(|fault| !LOOK_ALIKES.contains(&fault.name));
+    let mut routes: BTreeMap<String, Vec<&Step>> = BTreeMap::new();
+    for step in corpus.scenarios().filter_map(|all| all.steps.first()) {
+        let route = rules.route(&step.request, &step.tags);
+        routes.entry(route).or_default().push(step);
+    }
+    let mut tried = 0;
+    for (route, steps) in &routes {
+        for (first, second) in faults.iter().zip(faults.iter().skip(7)) {
+            let both: Vec<&Step> = steps
+                .iter()
+                .copied()
+                .filter(|step| first.seed(step).is_some() && second.seed(step).is_some())
+                .take(6)
+                .collect();
+            let signatures = |fault: &faults::Fault| -> BTreeSet<Signature> {
+                let found = both.iter().filter_map(|step| {
+                    let candidate = fault.seed(step)?;
+                    Some(compare_step(
+                        &rules,
+                        &mut Bindings::default(),
+                        step,
+                        &candidate,
+                    ))
+                });
+                found
+                    .flat_map(|found| found.diverged)
+                    .map(|found| Signature::of(&rules, route, &found))
+                    .collect()
+            };
+            let alone = [signatures(first), signatures(second)];
+            if both.len() < 3 || !alone[0].is_disjoint(&alone[1]) {
+                continue;
+            }
+            let mut clusters = Clusters::default();
+            for (number, step) in both.iter().enumerate() {
+                let mut candidate = observed(step);
+                if number % 3 != 1 {
+                    first.also(&mut candidate, step);
+                }
+                if number % 3 != 0 {
+                    second.also(&mut candidate, step);
+                }
+                let found = compare_step(&rules, &mut Bindings::default(), step, &candidate);
+                let sighting = Sighting {
+                    request: &step.scenario,
+                    route,
+                    at: &step.scenario,
+                };
+                clusters.observe(&rules, sighting, &found.diverged);
+            }
+            let ranked = clusters.ranked();
+            let of = |causes: &BTreeSet<Signature>| {
+                let has = |cluster: &&parity::cluster::Cluster| {
+                    cluster.signatures.iter().any(|one| causes.contains(one))
+                };
+                ranked
+                    .iter()
+                    .filter(has)
+                    .map(|one| &one.id)
+                    .collect::<BTreeSet<_>>()
+            };
+            let [ours, theirs] = [of(&alone[0]), of(&alone[1])];
+            let names = [first.name, second.name];
+            assert!(
+                !ours.is_empty() && !theirs.is_empty(),
+                "{names:?} on {route}"
+            );
+            assert!(
+                ours.is_disjoint(&theirs),
+                "{names:?} share a cluster on {route}"
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried >= 30, "{tried} pairs of faults");
 }
