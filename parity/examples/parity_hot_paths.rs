@@ -1,10 +1,9 @@
-//! Runs one pure hot path, for counting its instructions: `parity_hot_paths` lists the paths, `parity_hot_paths <name>`
-//! runs one. Only [`measured`] is to be counted; what it works on is prepared before.
-
-#![expect(clippy::print_stdout, reason = "the list is what was asked for")]
+//! The pure hot paths of this crate, for `scripts/instruction-counts`.
 
 #[path = "../benches/compare/documents.rs"]
 mod documents;
+#[path = "../../scripts/hot_path.rs"]
+mod hot_path;
 #[path = "../benches/compare/pairs.rs"]
 mod pairs;
 
@@ -12,15 +11,11 @@ use std::hint::black_box;
 
 use parity::json;
 
+use hot_path::{HotPath, Work};
 use pairs::Pair;
 
 /// Bytes of one side.
 const SIZE: usize = 100_000;
-
-type Work = Box<dyn Fn()>;
-
-/// A name, and what prepares the work.
-type HotPath = (&'static str, fn() -> Work);
 
 const PATHS: [HotPath; 5] = [
     ("parity/parse", || {
@@ -36,20 +31,7 @@ const PATHS: [HotPath; 5] = [
 ];
 
 fn main() {
-    let Some(wanted) = std::env::args().nth(1) else {
-        for (name, _) in PATHS {
-            println!("{name}");
-        }
-        return;
-    };
-    let (_, prepare) = PATHS
-        .iter()
-        .find(|(name, _)| *name == wanted)
-        .expect("the name of a path, as listed without arguments");
-    let work = prepare();
-    // Once uncounted, so that what is made once in a process is not counted.
-    work();
-    measured(&work);
+    hot_path::run(&PATHS);
 }
 
 fn comparison(pair: Pair) -> Work {
@@ -58,10 +40,4 @@ fn comparison(pair: Pair) -> Work {
         "the documents are of the size asked for"
     );
     Box::new(move || drop(black_box(pair.compare())))
-}
-
-#[inline(never)]
-fn measured(work: &Work) {
-    work();
-    black_box(());
 }

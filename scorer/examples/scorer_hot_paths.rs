@@ -1,8 +1,7 @@
-//! Runs one pure hot path, for counting its instructions: `scorer_hot_paths` lists the paths, `scorer_hot_paths <name>`
-//! runs one. Only [`measured`] is to be counted; what it works on is prepared before.
+//! The pure hot paths of this crate, for `scripts/instruction-counts`.
 
-#![expect(clippy::print_stdout, reason = "the list is what was asked for")]
-
+#[path = "../../scripts/hot_path.rs"]
+mod hot_path;
 #[path = "../benches/pure/workloads.rs"]
 mod workloads;
 
@@ -11,11 +10,9 @@ use std::hint::black_box;
 use scorer::credential::Verifier;
 use scorer::python::{Value, json, jsonb};
 
-type Work = Box<dyn Fn()>;
-/// The name of a path, and what prepares its work.
-type Path = (&'static str, fn() -> Work);
+use hot_path::{HotPath, Work};
 
-const PATHS: [Path; 8] = [
+const PATHS: [HotPath; 8] = [
     ("scorer/eip712_proof", || {
         unknown_proof(workloads::eip712_credential())
     }),
@@ -51,29 +48,10 @@ const PATHS: [Path; 8] = [
 ];
 
 fn main() {
-    let Some(wanted) = std::env::args().nth(1) else {
-        for (name, _) in PATHS {
-            println!("{name}");
-        }
-        return;
-    };
-    let (_, prepare) = PATHS
-        .iter()
-        .find(|(name, _)| *name == wanted)
-        .expect("the name of a path, as listed without arguments");
-    let work = prepare();
-    // Once uncounted, so that what is made once in a process is not counted.
-    work();
-    measured(&work);
+    hot_path::run(&PATHS);
 }
 
 fn unknown_proof(credential: Value) -> Work {
     let verifier = Verifier::new(0);
     Box::new(move || assert!(black_box(verifier.verify(&credential, workloads::now()))))
-}
-
-#[inline(never)]
-fn measured(work: &Work) {
-    work();
-    black_box(());
 }
