@@ -62,8 +62,10 @@ fn add<'v>(
         }
         Value::String(text) => {
             let clocks = walk.bindings.clocks();
-            let origin = walk.origin(path);
-            if let Some(step) = clocks.step_of(side as usize, &text.decoded(), origin) {
+            if !clocks.is_empty()
+                && let Some(step) =
+                    clocks.step_of(side as usize, &text.decoded(), walk.origin(path))
+            {
                 hasher.write_u8(b'@');
                 return hasher.write_usize(step);
             }

@@ -189,6 +189,9 @@ fn clusters_equal_faults() {
     assert!(hidden.is_empty(), "{hidden:#?}");
 }
 
+/// Steps of each route that are tried with two faults.
+const STEPS_PER_ROUTE: usize = 30;
+
 /// Two faults at once on one route, each sometimes alone and sometimes with the other: every
 /// cluster has one cause, and each fault has one.
 #[test]
@@ -199,11 +202,14 @@ fn two_faults_on_one_route_are_two_clusters() {
     let mut routes: BTreeMap<String, Vec<&Step>> = BTreeMap::new();
     for step in corpus.scenarios().filter_map(|all| all.steps.first()) {
         let route = rules.route(&step.request, &step.tags);
-        routes.entry(route).or_default().push(step);
+        let steps = routes.entry(route).or_default();
+        if steps.len() < STEPS_PER_ROUTE {
+            steps.push(step);
+        }
     }
     let mut tried = 0;
     for (route, steps) in &routes {
-        for (first, second) in faults.iter().zip(faults.iter().skip(7)) {
+        for (first, second) in faults.iter().zip(faults.iter().skip(7)).step_by(2) {
             let both: Vec<&Step> = steps
                 .iter()
                 .copied()
@@ -270,5 +276,5 @@ fn two_faults_on_one_route_are_two_clusters() {
             tried += 1;
         }
     }
-    assert!(tried >= 30, "{tried} pairs of faults");
+    assert!(tried >= 20, "{tried} pairs of faults");
 }

