@@ -1,4 +1,4 @@
-//! What the `hot_paths` examples have in common: run one pure path by its name, for counting its
+//! What the `*_hot_paths` examples have in common: run one pure path by its name, for counting its
 //! instructions. Without a name, list them.
 
 use std::hint::black_box;
