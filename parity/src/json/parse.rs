@@ -173,9 +173,9 @@ impl<'a> Parser<'a> {
     }
 
     fn enter(&mut self, after: After) -> Result<(), Expected> {
-        const { assert!(MAX_DEPTH == 1_000, "the message names it") };
+        const { assert!(MAX_DEPTH == 500, "the message names it") };
         if self.open.len() >= MAX_DEPTH {
-            return Err("nested deeper than 1000 levels");
+            return Err("nested deeper than 500 levels");
         }
         self.at += 1;
         self.space(after);
