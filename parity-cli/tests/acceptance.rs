@@ -26,7 +26,7 @@ struct House {
 
 impl House {
     async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().expect("a directory");
         let house = House {
             candidate: Stub::start(
                 SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -34,7 +34,7 @@ impl House {
                 Latency::Fixed(Duration::ZERO),
             )
             .await
-            .unwrap(),
+            .expect("the candidate listens"),
             directory,
         };
         house.record(|_| {});
@@ -51,7 +51,7 @@ impl House {
         let _ = fs::remove_file(directory.join("manifest.json"));
         corpus
             .write(&directory, &Redactor::keep_all("test values"))
-            .unwrap();
+            .expect("fixtures are written");
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -59,7 +59,7 @@ impl House {
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
+        fs::write(self.path(name), text).expect("a file is written");
     }
 
     async fn run(&self, arguments: &[&str]) -> Output {
@@ -68,7 +68,7 @@ impl House {
             .current_dir(self.directory.path())
             .output()
             .await
-            .unwrap()
+            .expect("the binary runs")
     }
 
     async fn replay(&self, arguments: &[&str]) -> Run {
@@ -82,7 +82,7 @@ impl House {
         let output = self.run(&all).await;
         let notes = String::from_utf8_lossy(&output.stderr).into_owned();
         Run {
-            code: output.status.code().unwrap(),
+            code: output.status.code().expect("it ends by itself"),
             report: Report::from_json(&String::from_utf8_lossy(&output.stdout))
                 .unwrap_or_else(|error| panic!("{error}: {notes}")),
             notes,
@@ -99,7 +99,7 @@ struct Run {
 /// The public corpus cut down to its scenarios about bans.
 fn corpus() -> Corpus {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/passport");
-    let mut corpus = Corpus::read(&directory).unwrap();
+    let mut corpus = Corpus::read(&directory).expect("the public corpus");
     corpus.groups.retain(|group| group.name == "check-bans");
     corpus
 }
