@@ -42,7 +42,7 @@ pub(crate) fn generalise(path: &str, data_keys: &[Pattern]) -> String {
     let Ok(parsed) = Pattern::parse(path) else {
         return path.to_owned();
     };
-    let steps: Vec<Segment<'_>> = parsed.segments.iter().map(PatternSegment::step).collect();
+    let steps = parsed.steps();
     let mut general = parsed.root.clone();
     for (index, segment) in parsed.segments.iter().enumerate() {
         let is_data = data_keys
@@ -204,6 +204,11 @@ impl Pattern {
             (PatternSegment::Embedded, Value::String(_)) => true,
             _ => false,
         }
+    }
+
+    /// The steps of a path that was read without wild cards.
+    pub(crate) fn steps(&self) -> Vec<Segment<'_>> {
+        self.segments.iter().map(PatternSegment::step).collect()
     }
 
     /// The key at the end of the path.

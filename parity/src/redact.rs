@@ -5,6 +5,8 @@
 //! a token made with a key, so that equal values stay equal within everything written with that key
 //! and the value cannot be guessed from the token.
 
+mod divergence;
+
 use std::{borrow::Cow, fmt};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -240,21 +242,13 @@ impl Redactor {
     }
 
     fn headers(&self, headers: &Headers) -> Headers {
-        let Policy::Replace {
-            key, kept_headers, ..
-        } = &self.policy
-        else {
+        let Policy::Replace { key, .. } = &self.policy else {
             return headers.clone();
         };
-        let redacted = |name: &str, value: &[u8]| {
-            let keep = kept_headers
-                .iter()
-                .any(|kept| kept.eq_ignore_ascii_case(name));
-            match std::str::from_utf8(value) {
-                _ if !keep => token(key, value).into_bytes(),
-                Ok(text) => self.target(text).into_owned().into_bytes(),
-                Err(_) => value.to_vec(),
-            }
+        let redacted = |name: &str, value: &[u8]| match std::str::from_utf8(value) {
+            _ if !self.keeps_header(name) => token(key, value).into_bytes(),
+            Ok(text) => self.target(text).into_owned().into_bytes(),
+            Err(_) => value.to_vec(),
         };
         let fields = headers.0.iter();
         Headers(
@@ -262,6 +256,15 @@ impl Redactor {
                 .map(|(name, value)| (name.clone(), redacted(name, value)))
                 .collect(),
         )
+    }
+
+    fn keeps_header(&self, name: &str) -> bool {
+        match &self.policy {
+            Policy::Keep { .. } => true,
+            Policy::Replace { kept_headers, .. } => kept_headers
+                .iter()
+                .any(|kept| kept.eq_ignore_ascii_case(name)),
+        }
     }
 
     /// A target or an address with the secrets of its query replaced.
@@ -363,22 +366,27 @@ impl Redactor {
     }
 
     fn value<'v>(&self, root: &str, path: &mut Vec<Segment<'v>>, value: &'v Value<'_>) -> Json {
-        let Policy::Replace { key, paths, .. } = &self.policy else {
+        let Policy::Replace { key, .. } = &self.policy else {
             return value.clone().into_owned();
         };
-        let named = matches!(
-            path.last(),
-            Some(Segment::Key(name)) if is_secret(&json::Text::from_written(name).decoded())
-        );
-        let replace = named && !matches!(value, Value::Null)
-            || paths.iter().any(|(_, pattern)| pattern.matches(root, path));
-        if replace {
+        let named = ends_in_secret_name(path);
+        if named && !matches!(value, Value::Null) || self.is_pointed_at(root, path) {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_text(), |text| text.into_owned());
             return Value::<'static>::string(&token(key, text.as_bytes()));
         }
         value.map_children(path, &mut |path, child| self.value(root, path, child))
+    }
+
+    /// Whether a path that was asked for is this place.
+    fn is_pointed_at(&self, root: &str, path: &[Segment<'_>]) -> bool {
+        match &self.policy {
+            Policy::Keep { .. } => false,
+            Policy::Replace { paths, .. } => {
+                paths.iter().any(|(_, pattern)| pattern.matches(root, path))
+            }
+        }
     }
 }
 
@@ -395,6 +403,13 @@ fn is_secret(name: &str) -> bool {
     SECRET_NAMES
         .iter()
         .any(|secret| secret.eq_ignore_ascii_case(name))
+}
+
+fn ends_in_secret_name(path: &[Segment<'_>]) -> bool {
+    matches!(
+        path.last(),
+        Some(Segment::Key(name)) if is_secret(&json::Text::from_written(name).decoded())
+    )
 }
 
 /// Whether a body that is no JSON was meant to be, and names a secret: where its value ends cannot be

@@ -44,9 +44,13 @@ fn of_text(text: &str) -> String {
     }
 }
 
+/// A shape is shown where its value may not be: nothing but a fraction and an offset may follow.
 fn is_timestamp(text: &str) -> bool {
     text.is_ascii()
         && text.len() >= 19
+        && text[19..]
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b".+-:Z".contains(&byte))
         && text
             .bytes()
             .zip(*b"0000-00-00T00:00:00")
@@ -78,6 +82,7 @@ mod tests {
                 "timestamp.000000+00:00",
             ),
             (Some(r#""2026-01-15T12:00:00Z""#), "timestampZ"),
+            (Some(r#""2026-01-15T12:00:00 and more""#), "text"),
             (Some(r#""0xfC75""#), "hex(4)"),
             (Some(r#""Not found""#), "text"),
             (Some("text/html"), "text"),

@@ -14,7 +14,7 @@ use crate::{
     cluster::{Cluster, Clusters, Sighting, Signature},
     compare::{Comparison, Observation},
     exchange::Request,
-    outcome::Outcome,
+    outcome::{Divergence, Outcome},
     redact::Redactor,
     rules::Rules,
     verdict::{self, Policy, RouteTest},
@@ -53,6 +53,8 @@ pub struct Builder<'r> {
     clusters: Clusters,
     tolerated: BTreeMap<String, u64>,
     shown: BTreeMap<Signature, u32>,
+    /// The first divergence of each signature, as it may be written.
+    samples: BTreeMap<Signature, Divergence>,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +81,7 @@ impl<'r> Builder<'r> {
             clusters: Clusters::default(),
             tolerated: BTreeMap::new(),
             shown: BTreeMap::new(),
+            samples: BTreeMap::new(),
         }
     }
 
@@ -131,16 +134,30 @@ impl<'r> Builder<'r> {
             signatures.iter().cloned().zip(&comparison.diverged),
         );
         for (divergence, signature) in comparison.diverged.iter().zip(&signatures) {
-            if self.report.divergences.len() >= MOST_DIVERGENCES {
+            let is_sample = !self.samples.contains_key(signature);
+            let is_listed = self.report.divergences.len() < MOST_DIVERGENCES;
+            if !is_listed {
                 self.report.divergences_omitted += 1;
+            }
+            if !is_listed && !is_sample {
                 continue;
             }
+            let written = self.redactor.divergence(divergence, reference, candidate);
+            if is_sample {
+                self.samples.insert(signature.clone(), written.clone());
+            }
+            if !is_listed {
+                continue;
+            }
+            let replaced = written != *divergence;
             self.report.divergences.push(FoundDivergence {
                 scenario: pair.scenario.to_owned(),
                 step: pair.step,
                 route: pair.route.to_owned(),
-                divergence: divergence.clone(),
+                divergence: written,
                 pattern: signature.path.clone(),
+                shapes: replaced
+                    .then(|| [signature.reference.clone(), signature.candidate.clone()]),
                 cluster: String::new(),
             });
         }
@@ -226,6 +243,12 @@ impl<'r> Builder<'r> {
             .collect();
         self.report.totals = total(self.report.routes.iter().map(|route| &route.accounting));
         self.report.clusters = self.clusters.ranked();
+        for cluster in &mut self.report.clusters {
+            let leader = cluster.signatures.first();
+            if let Some(sample) = leader.and_then(|leader| self.samples.remove(leader)) {
+                cluster.sample = sample;
+            }
+        }
         name_clusters(&self.report.clusters, &mut self.report.divergences);
         let used: BTreeSet<String> = self.tolerated.keys().cloned().collect();
         self.report.audit = self.rules.audit(&used, today);

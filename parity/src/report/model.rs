@@ -125,6 +125,10 @@ pub struct FoundDivergence {
     pub divergence: Divergence,
     /// The path with indices and data keys left open, as in its cluster's signature.
     pub pattern: String,
+    /// What both values looked like, as in its cluster's signature, where one was replaced for being
+    /// a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shapes: Option<[String; 2]>,
     /// Identifier of its cluster; empty when too many were told apart already.
     pub cluster: String,
 }
@@ -170,7 +174,11 @@ pub struct SideRecord {
 impl FoundDivergence {
     /// Signature of the cluster it belongs to.
     pub fn signature(&self) -> Signature {
-        Signature::of_pattern(&self.route, &self.pattern, &self.divergence)
+        let mut signature = Signature::of_pattern(&self.route, &self.pattern, &self.divergence);
+        if let Some(shapes) = &self.shapes {
+            [signature.reference, signature.candidate] = shapes.clone();
+        }
+        signature
     }
 }
 

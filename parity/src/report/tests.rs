@@ -204,6 +204,57 @@ fn secrets_of_requests_do_not_reach_the_report() {
     );
 }
 
+/// What was found keeps its cause, whatever of its values may be written.
+#[test]
+fn secrets_in_values_are_replaced_and_causes_stay_the_same() {
+    const LONG: Change = ("$.token", "\"0x5ec2e7\"", "\"0x5ec2e7aa\"");
+    const SHORT: Change = ("$.token", "\"0x5ec2\"", "\"0x5ec3\"");
+    const ALIKE: Change = ("$.copy", "\"0x5ec2\"", "\"0x5ec3\"");
+    let scenarios: [(&str, &[Change]); 3] =
+        [("s/1", &[LONG]), ("s/2", &[SHORT, ALIKE]), ("s/3", &[LONG])];
+    let collected = |redactor| {
+        let rules = Rules::none();
+        let mut builder = Builder::new(run(None), policy(), &rules, redactor);
+        for (scenario, diverged) in scenarios {
+            observe(&mut builder, scenario, &comparison(diverged));
+        }
+        builder.finish("2026-01-15".parse().expect("a date"), 12)
+    };
+    let (kept, replaced) = (
+        collected(Redactor::keep_all("test")),
+        collected(Redactor::new(*b"key")),
+    );
+    let causes = |report: &Report| -> Vec<_> {
+        let clusters = report.clusters.iter();
+        clusters
+            .map(|one| (one.id.clone(), one.signatures.clone(), one.requests))
+            .collect()
+    };
+    assert_eq!(causes(&replaced), causes(&kept));
+    assert_eq!(
+        (&replaced.totals, &replaced.verdict),
+        (&kept.totals, &kept.verdict)
+    );
+    assert_eq!(replaced.divergences.len(), 4);
+    let pairs = replaced.divergences.iter().zip(&kept.divergences);
+    for (written, found) in pairs {
+        assert_eq!(written.cluster, found.cluster);
+        assert_eq!(written.signature(), found.signature());
+        assert_ne!(written.divergence.reference, written.divergence.candidate);
+    }
+    // The data that happens to equal a secret is kept, as in any body.
+    let text = replaced.to_json();
+    assert!(!text.contains("0x5ec2e7"), "{text}");
+    let again = Report::from_json(&text).expect("reads");
+    assert_eq!(again, replaced);
+    let merged = merge(vec![again]).expect("merges");
+    let ids = |report: &Report| -> Vec<_> {
+        let found = report.divergences.iter();
+        found.map(|found| found.signature()).collect()
+    };
+    assert_eq!(ids(&merged), ids(&kept));
+}
+
 #[test]
 fn merged_shards_say_what_one_run_would_have_said() {
     let shard = |index| Some(Shard { index, of: 2 });
