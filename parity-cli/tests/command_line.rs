@@ -48,7 +48,7 @@ fn help_of_every_subcommand_shows_how_it_is_called() {
         .filter_map(|line| line.split(' ').next())
         .filter(|&name| !name.is_empty() && name != "help")
         .collect();
-    assert_eq!(names.len(), 13, "{names:?}");
+    assert_eq!(names.len(), 14, "{names:?}");
     for name in names {
         let text = help(&[name]);
         assert!(

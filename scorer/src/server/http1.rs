@@ -248,11 +248,9 @@ mod tests {
         let head = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
         let (next, took) = drip(head, Duration::from_secs(1)).await;
         assert!(matches!(next, Next::Head(_)), "{took:?}");
-        for slow in [head, "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"] {
-            let (next, took) = drip(slow, Duration::from_secs(30)).await;
-            assert!(matches!(next, Next::End), "{slow:?}");
-            assert!(took <= TRANSFER + Duration::from_secs(1), "{took:?}");
-        }
+        let (next, took) = drip(head, Duration::from_secs(30)).await;
+        assert!(matches!(next, Next::End), "{took:?}");
+        assert!(took <= TRANSFER + Duration::from_secs(1), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]
