@@ -286,6 +286,12 @@ impl Config {
                 "mirror.threads, mirror.workers and mirror.capacity must be at least 1".into(),
             );
         }
+        if !(0..=19).contains(&self.mirror.niceness) {
+            return invalid(format!(
+                "mirror.niceness is {}: write a number from 0 (no lower priority) to 19 (lowest)",
+                self.mirror.niceness
+            ));
+        }
         for route in &self.routes {
             route.validate().map_err(ConfigError::Invalid)?;
         }

@@ -26,7 +26,7 @@ use crate::{
         embedded::{Embedded, Scorer},
         http::HttpBackend,
     },
-    config::{CandidateConfig, Config, ConfigError, RowsConfig, units::Span},
+    config::{CandidateConfig, Config, ConfigError, MirrorConfig, RowsConfig, units::Span},
     findings::Findings,
     fleet::Fleet,
     forward::{connect::BackendError, upstream::Upstream},
@@ -211,7 +211,7 @@ struct Shared {
 
 impl Shared {
     fn new(config: &Config, parts: Parts) -> Result<Self, StartError> {
-        let runtime = mirror_runtime(config.mirror.threads)?;
+        let runtime = mirror_runtime(&config.mirror)?;
         let accounts = Arc::<Accounts>::default();
         let stage = Arc::new(Stage::new(&config.stage)?);
         let sink = match &config.sink {
@@ -396,10 +396,18 @@ impl Drop for MirrorRuntime {
     }
 }
 
-fn mirror_runtime(threads: usize) -> Result<MirrorRuntime, StartError> {
+fn mirror_runtime(config: &MirrorConfig) -> Result<MirrorRuntime, StartError> {
+    let niceness = config.niceness;
     runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
+        .worker_threads(config.threads)
         .thread_name("mirror")
+        .on_thread_start(move || {
+            // On Linux this is the priority of the calling thread alone. A system that refuses
+            // leaves the mirror as important as the users.
+            if let Err(error) = rustix::process::setpriority_process(None, niceness) {
+                tracing::warn!(%error, "cannot lower the priority of the mirror");
+            }
+        })
         .enable_all()
         .build()
         .map(|runtime| MirrorRuntime(Some(runtime)))

@@ -26,6 +26,9 @@ pub struct MirrorConfig {
     pub sticky: Sticky,
     /// Threads of the mirror, apart from those that serve. Fixed at start.
     pub threads: usize,
+    /// How far these threads stand back when the processor is scarce: 0 (as important as those
+    /// that serve) to 19. Fixed at start.
+    pub niceness: i32,
     /// Requests the candidate is asked at one time.
     pub workers: usize,
     /// Exchanges held at one time, from the first byte to the verdict; more are dropped.
@@ -46,6 +49,7 @@ impl Default for MirrorConfig {
             rate: 1.0,
             sticky: Sticky::default(),
             threads: 1,
+            niceness: 10,
             workers: 8,
             capacity: 512,
             body_cap: Size::kib(256),
