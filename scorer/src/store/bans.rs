@@ -13,7 +13,10 @@ pub(crate) async fn candidates(
     now: DateTime<Utc>,
 ) -> Result<Vec<Ban>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT type, provider, hash, address, end_time, reason FROM ceramic_cache_ban \
+        // psycopg2 reads an infinite instant as the last one of Python.
+        "SELECT type, provider, hash, address, \
+                CASE WHEN end_time = 'infinity' THEN timestamptz '9999-12-31 23:59:59.999999+00' \
+                ELSE end_time END, reason FROM ceramic_cache_ban \
          WHERE (end_time IS NULL OR end_time > $3) \
            AND (hash = ANY($1) OR upper(address) = upper($2)) \
          ORDER BY id",

@@ -8,6 +8,7 @@
 
 mod dry_run;
 mod faults;
+mod infinity;
 mod process;
 mod races;
 mod registry;

@@ -13,7 +13,12 @@ locked_links AS MATERIALIZED (
     JOIN jsonb_to_recordset($1 -> 'links_updated')
         AS known (id bigint, old_address text, old_expires_at timestamptz)
         ON link.id = known.id AND link.address = known.old_address
-        AND link.expires_at = known.old_expires_at
+        -- As it was read, see load.sql.
+        AND CASE link.expires_at
+                WHEN 'infinity' THEN timestamptz '9999-12-31 23:59:59.999999+00'
+                WHEN '-infinity' THEN timestamptz '0001-01-01 00:00:00+00'
+                ELSE link.expires_at
+            END = known.old_expires_at
     WHERE $6 IS NULL OR EXISTS (SELECT FROM locked_score)
     ORDER BY link.hash
     FOR UPDATE OF link
