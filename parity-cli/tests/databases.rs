@@ -90,6 +90,41 @@ async fn changes(database: &mut FreshDatabase) -> String {
         .replace(", ", ",")
 }
 
+/// A service may read rows in the order in which they lie on disk, so rows of the seed and rows that
+/// follow must lie as in a database never used, whatever was written and restored before.
+#[tokio::test]
+async fn a_restored_database_puts_rows_where_an_unused_one_does() {
+    let postgres = start(Source::Any).await;
+    let databases = FreshDatabases::prepare(&postgres, &public_seed())
+        .await
+        .expect("a template");
+    let mut unused = None;
+    for round in 0..16 {
+        let mut database = databases.take().await.expect("a fresh database");
+        database.prepare(INSERT_STAMPS).await.expect("new rows");
+        let order: Vec<i64> = sqlx::query_scalar(
+            "SELECT array_agg(id ORDER BY ctid) FROM ceramic_cache_ceramiccache",
+        )
+        .fetch_one(&database.pool)
+        .await
+        .expect("ids");
+        assert_eq!(&order, unused.get_or_insert(order.clone()), "round {round}");
+        if round % 2 == 0 {
+            let update =
+                "UPDATE ceramic_cache_ceramiccache SET updated_at = now() WHERE id % 7 = 0";
+            database.prepare(update).await.expect("changed rows");
+        }
+    }
+    databases.close().await;
+}
+
+const INSERT_STAMPS: &str = "
+    INSERT INTO ceramic_cache_ceramiccache (address, provider, stamp, created_at, updated_at, type,
+        compose_db_save_status, compose_db_stream_id, proof_value)
+    SELECT 'new' || id, provider, stamp, created_at, updated_at, type, compose_db_save_status,
+        compose_db_stream_id, proof_value
+    FROM ceramic_cache_ceramiccache ORDER BY id LIMIT 40";
+
 #[tokio::test]
 async fn a_seed_that_does_not_load_is_named_with_its_line() {
     let postgres = start(Source::Any).await;

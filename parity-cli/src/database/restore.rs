@@ -1,17 +1,19 @@
 //! Bringing a database back to its seeded state.
 //!
-//! Row capture knows what changed: new rows are deleted, a table of which an old row changed is
-//! filled again from its pristine copy, and every sequence is set back. Far cheaper than another
-//! database, and all that the one-connection PostgreSQL and the database of a live backend allow.
+//! Row capture knows what changed: a table that changed is emptied and filled again from its pristine
+//! copy, and every sequence is set back. Far cheaper than another database, and all that the
+//! one-connection PostgreSQL and the database of a live backend allow.
 //!
-//! Rows come back in the order of the seed, also on disk, because a service may read them in that
-//! order. Nothing is vacuumed for the same reason: new rows would fill gaps between old ones.
+//! Rows have to lie on disk as in a database never used, because a service may read them in that
+//! order. Hence a table is truncated: of rows only deleted, PostgreSQL reuses the room, so that what
+//! is written next comes to lie between or before what was there. Nothing is vacuumed for the same
+//! reason.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::{
     DatabaseError,
-    capture::{SCHEMA, Table, identifier, literal},
+    capture::{SCHEMA, Table, literal},
 };
 
 /// Schema of the copies.
@@ -27,18 +29,28 @@ pub(super) async fn keep(
          DROP SCHEMA IF EXISTS {PRISTINE} CASCADE;
          CREATE SCHEMA {PRISTINE};
          CREATE TABLE {PRISTINE}.tables (
-             target regclass PRIMARY KEY, copy regclass NOT NULL, remove_new text NOT NULL);\n"
+             target regclass PRIMARY KEY, copy regclass NOT NULL,
+             emptied_with regclass[] NOT NULL DEFAULT '{{}}');\n"
     );
     for (number, table) in tables.iter().enumerate() {
         let (target, copy) = (table.quoted(), format!("{PRISTINE}.copy_{number}"));
         sql.push_str(&format!(
             "CREATE TABLE {copy} AS TABLE {target};
-             INSERT INTO {PRISTINE}.tables VALUES ({}, {}, {});\n",
+             INSERT INTO {PRISTINE}.tables VALUES ({}, {});\n",
             literal(&target),
             literal(&copy),
-            literal(&remove_new(table)),
         ));
     }
+    // A table is only truncated together with all that refer to it.
+    sql.push_str(&format!(
+        "UPDATE {PRISTINE}.tables SET emptied_with = array(
+             WITH RECURSIVE emptied(target) AS (
+                 SELECT tables.target::oid
+                 UNION
+                 SELECT k.conrelid FROM emptied JOIN pg_constraint k
+                     ON k.contype = 'f' AND k.confrelid = emptied.target)
+             SELECT target::regclass FROM emptied);\n"
+    ));
     // Foreign keys and row capture are both triggers, and both stay off while rows go back.
     sql.push_str(&format!(
         "CREATE TABLE {PRISTINE}.sequences AS
@@ -47,20 +59,19 @@ pub(super) async fn keep(
              FROM pg_sequences WHERE schemaname <> '{SCHEMA}';
          CREATE FUNCTION {PRISTINE}.restore() RETURNS void LANGUAGE plpgsql
          SET session_replication_role = replica AS $restore$
-         DECLARE changed record;
+         DECLARE emptied regclass[]; known record;
          BEGIN
-             FOR changed IN
-                 SELECT t.target, t.copy, t.remove_new, bool_or(c.old IS NOT NULL) AS rewritten
-                 FROM {SCHEMA}.changes c JOIN {PRISTINE}.tables t USING (target)
-                 GROUP BY t.target, t.copy, t.remove_new
+             emptied := array(
+                 SELECT DISTINCT unnest(t.emptied_with)
+                 FROM {SCHEMA}.changes c JOIN {PRISTINE}.tables t USING (target));
+             IF emptied <> '{{}}' THEN
+                 EXECUTE 'TRUNCATE ' || array_to_string(emptied, ', ');
+             END IF;
+             FOR known IN
+                 SELECT target, copy FROM {PRISTINE}.tables WHERE target = ANY (emptied)
              LOOP
-                 IF changed.rewritten THEN
-                     EXECUTE format('DELETE FROM %s', changed.target);
-                     EXECUTE format('INSERT INTO %s OVERRIDING SYSTEM VALUE TABLE %s',
-                         changed.target, changed.copy);
-                 ELSE
-                     EXECUTE changed.remove_new;
-                 END IF;
+                 EXECUTE format('INSERT INTO %s OVERRIDING SYSTEM VALUE TABLE %s',
+                     known.target, known.copy);
              END LOOP;
              PERFORM setval(sequence, value, called) FROM {PRISTINE}.sequences;
              DELETE FROM {SCHEMA}.changes;
@@ -71,29 +82,6 @@ pub(super) async fn keep(
         .await
         .map_err(DatabaseError::query("keeping copies of the seeded tables"))?;
     Ok(())
-}
-
-/// SQL that deletes the rows captured as new, known by their key or else by all their columns.
-fn remove_new(table: &Table) -> String {
-    let target = table.quoted();
-    let names: Vec<_> = table.key().iter().map(|name| identifier(name)).collect();
-    if names.is_empty() {
-        return format!(
-            "DELETE FROM {target} t WHERE to_jsonb(t) IN
-             (SELECT to_jsonb(known) FROM {SCHEMA}.changes c
-              CROSS JOIN json_populate_record(NULL::{target}, c.new) AS known
-              WHERE c.target = {}::regclass)",
-            literal(&target)
-        );
-    }
-    let names = names.join(", ");
-    format!(
-        "DELETE FROM {target} WHERE ({names}) IN
-         (SELECT {names} FROM {SCHEMA}.changes c
-          CROSS JOIN json_populate_record(NULL::{target}, c.new) AS known
-          WHERE c.target = {}::regclass)",
-        literal(&target)
-    )
 }
 
 /// Brings every changed row and every sequence back.
