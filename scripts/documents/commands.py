@@ -95,7 +95,8 @@ class Programs:
             at = arguments.index("--")
             arguments, passed = arguments[:at], arguments[at + 1 :]
             package = arguments[arguments.index("-p") + 1] if "-p" in arguments else None
-            if package in OURS:
+            # What follows `--` is for our program only where cargo runs it; a test's runner has its own.
+            if package in OURS and arguments[0] == "run":
                 problem = self._ours(package, passed)
                 if problem:
                     return problem
