@@ -47,7 +47,7 @@ def shown_in(excerpt, output):
 
 
 def commands_of(text):
-    """The commands of a script as lists of words: no pipes' right sides, no variables, no comments."""
+    """The commands of a script as lists of words: no pipes' right sides, no variables, no comments, no heads of loops."""
     joined = text.replace("\\\n", " ")
     for line in joined.splitlines():
         for part in re.split(r"\s(?:\|\||&&|\||;)\s|\s&$", line):
@@ -57,7 +57,7 @@ def commands_of(text):
             while words and re.fullmatch(r"\w+=.*", words[0]):
                 words.pop(0)
             cut = next((at for at, word in enumerate(words) if set(word) <= set("<>")), len(words))
-            if words[:cut]:
+            if words[:cut] and words[0] not in ("for", "done"):
                 yield words[:cut]
 
 
