@@ -5,7 +5,9 @@
 //! a token made with a key, so that equal values stay equal within everything written with that key
 //! and the value cannot be guessed from the token.
 
+mod cache;
 mod divergence;
+mod names;
 
 use std::{borrow::Cow, fmt};
 
@@ -18,68 +20,10 @@ use crate::{
     exchange::{Headers, Request, Response},
     fixture::Step,
     json::{self, Json, Value},
-    path::{Pattern, Segment},
+    path::{Pattern, PatternError, Segment},
 };
 
-/// Headers whose values are no secret. Everything else is replaced.
-const HARMLESS_HEADERS: &[&str] = &[
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "access-control-allow-headers",
-    "access-control-allow-methods",
-    "access-control-allow-origin",
-    "access-control-max-age",
-    "access-control-request-headers",
-    "access-control-request-method",
-    "allow",
-    "cache-control",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cross-origin-opener-policy",
-    "date",
-    "host",
-    "location",
-    "origin",
-    "referrer-policy",
-    "retry-after",
-    "server",
-    "transfer-encoding",
-    "user-agent",
-    "vary",
-    "www-authenticate",
-    "x-content-type-options",
-    "x-frame-options",
-];
-
-/// Names whose values are secrets wherever they stand: in queries, forms, JSON and rows.
-const SECRET_NAMES: &[&str] = &[
-    "access_token",
-    "api_key",
-    "apikey",
-    "authorization",
-    "client_secret",
-    "id_token",
-    "jws",
-    "jwt",
-    "passwd",
-    "password",
-    "private_key",
-    "proof",
-    "proof_value",
-    "proofvalue",
-    "refresh_token",
-    "secret",
-    "secret_key",
-    "session",
-    "sessionid",
-    "token",
-];
-
-/// Further names of secrets in queries and forms, where a name is shorter than in a document.
-const SECRET_PARAMETERS: &[&str] = &["code", "key", "sig", "signature", "state"];
+use names::{HARMLESS_HEADERS, SECRET_NAMES, SECRET_PARAMETERS, is_secret};
 
 /// What was replaced in a set of fixtures; goes into its manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +82,42 @@ impl Redactor {
         }
     }
 
+    /// Replaces what was replaced in fixtures of this record, so that nothing is kept of a replay
+    /// that they do not hold.
+    ///
+    /// # Errors
+    /// One of the record's places is no path.
+    pub fn as_recorded(
+        record: &RedactionRecord,
+        key: impl Into<Vec<u8>>,
+    ) -> Result<Self, PatternError> {
+        let (kept, paths, names) = match record {
+            RedactionRecord::Kept { reason } => return Ok(Self::keep_all(reason.clone())),
+            RedactionRecord::Replaced {
+                kept_headers,
+                paths,
+                names,
+            } => (kept_headers, paths, names),
+        };
+        let mut redactor = Self::new(key);
+        if let Policy::Replace {
+            kept_headers,
+            parameters,
+            ..
+        } = &mut redactor.policy
+        {
+            kept_headers.clone_from(kept);
+            let own = names.iter().filter(|name| !is_secret(name));
+            parameters.extend(own.cloned());
+            parameters.sort();
+            parameters.dedup();
+        }
+        for path in paths {
+            redactor = redactor.replace_at(Pattern::parse(path)?, path);
+        }
+        Ok(redactor)
+    }
+
     /// Also replaces the values of this parameter in queries and forms.
     #[must_use]
     pub fn replace_parameter(mut self, name: &str) -> Self {
@@ -158,7 +138,7 @@ impl Redactor {
     }
 
     /// Also replaces what stands at this place: `$.…` in request and response bodies,
-    /// `<table>.…` in rows.
+    /// `<table>.…` in rows, `cache.<key>` in the cache.
     #[must_use]
     pub fn replace_at(mut self, pattern: Pattern, text: &str) -> Self {
         if let Policy::Replace { paths, .. } = &mut self.policy {
@@ -197,6 +177,7 @@ impl Redactor {
             step.request = self.request(&step.request);
             step.response = self.response(&step.response);
             step.effects = step.effects.as_ref().map(|effects| self.effects(effects));
+            step.cache = self.cache(&step.cache);
         }
         step
     }
@@ -399,12 +380,6 @@ impl fmt::Debug for Redactor {
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    SECRET_NAMES
-        .iter()
-        .any(|secret| secret.eq_ignore_ascii_case(name))
-}
-
 fn ends_in_secret_name(path: &[Segment<'_>]) -> bool {
     matches!(
         path.last(),
@@ -462,147 +437,4 @@ fn token(key: &[u8], value: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn request() -> Request {
-        Request {
-            method: "POST".into(),
-            target: "/x".into(),
-            headers: Headers(vec![
-                ("Host".into(), b"api".to_vec()),
-                ("X-API-Key".into(), b"s3cret".to_vec()),
-                ("authorization".into(), b"Bearer s3cret-token".to_vec()),
-                ("Cookie".into(), b"session=s3cret".to_vec()),
-                ("X-Unheard-Of".into(), b"s3cret".to_vec()),
-            ]),
-            body: Bytes::from_static(br#"{"password": "s3cret", "n": 1.0}"#),
-        }
-    }
-
-    fn redactor() -> Redactor {
-        Redactor::new(*b"key")
-            .replace_at(Pattern::parse("$.password").expect("valid"), "$.password")
-    }
-
-    #[test]
-    fn only_headers_known_to_be_harmless_pass() {
-        let redacted = redactor().request(&request());
-        let text = serde_json::to_string(&redacted).expect("serialises");
-        assert!(!text.contains("s3cret"), "{text}");
-        assert_eq!(redacted.headers.get("host"), Some(b"api".as_slice()));
-    }
-
-    #[test]
-    fn parameters_forms_and_members_are_replaced_by_name() {
-        let mut request = request();
-        request.target = "/x?a=1&token=s3cret&Key=s3cret".into();
-        request.body = Bytes::from_static(
-            br#"{"a": [{"Pr\\u006fof": {"jws": "s3cret"}}, {"token": null}], "access_token": "s3cret"}"#,
-        );
-        let redactor = Redactor::new(*b"key");
-        let redacted = redactor.request(&request);
-        let text = serde_json::to_string(&redacted).expect("serialises");
-        assert!(!text.contains("s3cret"), "{text}");
-        assert!(redacted.target.starts_with("/x?a=1&token=redacted:"));
-        assert!(text.contains("null"), "what is absent stays absent: {text}");
-
-        let response = Response {
-            status: 302,
-            headers: Headers(vec![
-                ("Location".into(), b"/y?code=s3cret&b=2".to_vec()),
-                (
-                    "Content-Type".into(),
-                    b"application/x-www-form-urlencoded".to_vec(),
-                ),
-            ]),
-            body: Bytes::from_static(b"password=s3cret&n=1"),
-        };
-        let redacted = redactor.response(&response);
-        let text = serde_json::to_string(&redacted).expect("serialises");
-        assert!(!text.contains("s3cret"), "{text}");
-        assert!(redacted.body.ends_with(b"&n=1"));
-    }
-
-    #[test]
-    fn broken_json_that_names_a_secret_is_replaced_whole() {
-        let redacted = |body: &'static [u8]| {
-            let mut request = request();
-            request.body = Bytes::from_static(body);
-            Redactor::new(*b"key").request(&request).body
-        };
-        for body in [
-            &br#"{"Password": "s3cret",}"#[..],
-            br#" [{"proof": {"jws": "s3cr"#,
-            b"{\"token\": \"s3cret\xff\"}",
-        ] {
-            assert!(redacted(body).starts_with(b"redacted:"));
-        }
-        for body in [&b"{\"a\": 1,}"[..], b"<p>a token is missing</p>"] {
-            assert_eq!(redacted(body), body);
-        }
-    }
-
-    #[test]
-    fn what_has_no_secret_is_untouched_to_the_byte() {
-        let mut request = request();
-        request.target = "/x?a=%41&&b".into();
-        request.body = Bytes::from_static(b"{ \"n\" :1.0,\n\"s\":\"\\u00e9\"}");
-        let redacted = Redactor::new(*b"key").request(&request);
-        assert_eq!(redacted.target, request.target);
-        assert_eq!(redacted.body, request.body);
-    }
-
-    #[test]
-    fn passwords_in_addresses_are_masked() {
-        for (text, masked) in [
-            ("http://u:p@h:1/x", "http://***@h:1/x"),
-            (
-                "`postgres://u:p@ss@h/d` and a@b",
-                "`postgres://***@h/d` and a@b",
-            ),
-            ("http://h/?m=a@b", "http://h/?m=a@b"),
-            ("nothing", "nothing"),
-        ] {
-            assert_eq!(mask_user_info(text), masked);
-        }
-    }
-
-    #[test]
-    fn equal_values_get_equal_tokens_and_other_keys_other_tokens() {
-        let redacted = redactor().request(&request());
-        assert_eq!(
-            redacted.headers.get("x-api-key"),
-            redacted.headers.get("x-unheard-of")
-        );
-        let other = Redactor::new(*b"other").request(&request());
-        assert_ne!(
-            redacted.headers.get("x-api-key"),
-            other.headers.get("x-api-key")
-        );
-    }
-
-    #[test]
-    fn a_body_keeps_its_shape() {
-        let redacted = redactor().request(&request());
-        let body = json::parse(&redacted.body).expect("still JSON");
-        assert_eq!(body.get("n").map(Value::to_text).as_deref(), Some("1.0"));
-    }
-
-    #[test]
-    fn settings_that_speak_of_secrets_are_replaced() {
-        let redactor = redactor();
-        for name in ["SECRET_KEY", "CGRANTS_API_TOKEN", "DATABASE_URL"] {
-            assert!(redactor.setting(name, "value").starts_with("redacted:"));
-        }
-        assert_eq!(redactor.setting("FF_V2_API", "on"), "on");
-    }
-
-    #[test]
-    fn debug_output_does_not_show_the_key() {
-        assert!(!format!("{:?}", Redactor::new(*b"hush-hush")).contains("104"));
-        assert!(!format!("{:?}", Redactor::new(*b"hush-hush")).contains("hush"));
-    }
-}
+mod tests;

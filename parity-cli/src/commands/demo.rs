@@ -112,7 +112,7 @@ async fn play(
     let rules = Rules::read(&arguments.fixtures.join("rules.toml")).map_err(Failure::usage)?;
     let client = HttpClient::new(&format!("http://{}", house.proxy.address()), TIMEOUT)
         .map_err(Failure::internal)?;
-    let mut record = Record::new(&reader, &arguments.fixtures, &rules);
+    let mut record = Record::new(&reader, &arguments.fixtures, &rules)?;
     let mut progress = Progress::new(first.len() + second.len(), terminal);
     let mut seen = Seen::default();
     seen.send(&client, house, first, &mut record, &mut progress)

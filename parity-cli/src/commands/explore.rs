@@ -116,7 +116,7 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
     let mut directories = Vec::new();
     if let Some(out) = &arguments.out {
         let rules = arguments.rules.text(&arguments.fixtures)?;
-        let redactor = super::replay::redactor(&reader);
+        let redactor = super::replay::redactor(&reader)?;
         for (number, found) in (1..).zip(&explored.found) {
             let directory = out.join(format!("{number:03}"));
             let name = format!("explored/seed-{}-{number:03}", arguments.seed);

@@ -100,7 +100,7 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
         groups: Vec::new(),
     };
     let rules_text = arguments.rules.text(&arguments.fixtures)?;
-    let redactor = super::replay::redactor(&reader);
+    let redactor = super::replay::redactor(&reader)?;
     let put = |reproduction: &Reproduction| {
         let (out, name) = (&arguments.out, &arguments.scenario);
         write(out, name, reproduction, &origin, &rules_text, &redactor).map_err(Failure::usage)

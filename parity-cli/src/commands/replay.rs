@@ -14,7 +14,7 @@ use parity::{
     coverage::Coverage,
     fixture::Reader,
     ledger,
-    redact::{RedactionRecord, Redactor},
+    redact::Redactor,
     report::{self, Baseline, Builder, Report, Run, SinceBaseline},
     verdict::{Basis, FailReason, Policy, Verdict},
 };
@@ -206,7 +206,7 @@ async fn replay(
         basis: Basis::Replay,
         ..Policy::default()
     };
-    let mut builder = Builder::new(describe(arguments), policy, &rules, redactor(&reader));
+    let mut builder = Builder::new(describe(arguments), policy, &rules, redactor(&reader)?);
     let progress = progress(steps, terminal);
     let playing = replay.run(selection.scenarios(&reader), |mut played| {
         progress.inc(played.steps.len() as u64);
@@ -278,11 +278,9 @@ fn describe(arguments: &Arguments) -> Run {
 }
 
 /// A report keeps what its fixtures keep.
-pub(super) fn redactor(reader: &Reader) -> Redactor {
-    match &reader.manifest().redaction {
-        RedactionRecord::Kept { reason } => Redactor::keep_all(reason.clone()),
-        RedactionRecord::Replaced { .. } => Redactor::new(rand::random::<[u8; 32]>()),
-    }
+pub(super) fn redactor(reader: &Reader) -> Result<Redactor, Failure> {
+    Redactor::as_recorded(&reader.manifest().redaction, rand::random::<[u8; 32]>())
+        .map_err(|error| Failure::usage(format!("the manifest's redaction: {error}")))
 }
 
 fn progress(steps: u64, terminal: Terminal) -> ProgressBar {

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{Policy, Redactor, ends_in_secret_name, token};
+use super::{Policy, Redactor, cache, ends_in_secret_name, token};
 use crate::{
     compare::Observation,
     exchange::Response,
@@ -102,10 +102,14 @@ impl Redactor {
             _ => return quoted(key, text),
         };
         let (root, mut steps) = (path.root(), path.steps());
+        let parsed = json::parse(text.as_bytes());
         if found.place == Place::Effects {
+            // A place in rows has a list and a row below its table.
+            if let (cache::ROOT, [Segment::Key(name)], Ok(value)) = (root, &steps[..], &parsed) {
+                return self.cached(name, value).to_text();
+            }
             steps = in_rows(steps);
         }
-        let parsed = json::parse(text.as_bytes());
         let is_within_secret = (1..=steps.len()).any(|depth| {
             ends_in_secret_name(&steps[..depth]) || self.is_pointed_at(root, &steps[..depth])
         });
@@ -293,6 +297,34 @@ mod tests {
         ] {
             let sides = [reference, candidate].map(|rows| observation(&[], "", Some(&rows)));
             written(&sides[0], &sides[1]);
+        }
+    }
+
+    #[test]
+    fn no_secret_is_in_a_difference_between_cache_entries() {
+        let none = observation(&[], "", None);
+        for (path, value) in [
+            ("cache[\"session:7\"]", "\"s3cret-1\""),
+            ("cache[\"k\"]", "{\"token\": \"s3cret-1\"}"),
+            ("cache[\"k\"]", r#""{\"token\": \"s3cret-1\"}""#),
+        ] {
+            let found = Divergence {
+                place: Place::Effects,
+                path: path.into(),
+                kind: Kind::Value,
+                reference: Some(value.into()),
+                candidate: Some(value.replace("-1", "-2")),
+                rule: None,
+            };
+            let written = Redactor::new(*b"key").divergence(&found, &none, &none);
+            for side in [&written.reference, &written.candidate] {
+                let shown = side.as_deref().expect("both have it");
+                assert!(
+                    shown.contains("redacted:") && !shown.contains("s3cret"),
+                    "{shown}"
+                );
+            }
+            assert_ne!(written.reference, written.candidate);
         }
     }
 

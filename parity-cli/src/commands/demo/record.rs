@@ -21,7 +21,7 @@ use parity::{
 };
 use shadow_proxy::{findings::Pair, judge::Judge};
 
-use crate::{commands::replay::redactor, exit::Failure};
+use crate::{commands::replay::redactor, exit::Failure, whole_file};
 
 /// One of the proxy's counts.
 type Count = fn(&Accounting) -> u64;
@@ -34,7 +34,7 @@ pub(super) struct Record<'r> {
 }
 
 impl<'r> Record<'r> {
-    pub(super) fn new(reader: &Reader, source: &Path, rules: &'r Rules) -> Self {
+    pub(super) fn new(reader: &Reader, source: &Path, rules: &'r Rules) -> Result<Self, Failure> {
         let run = Run {
             command: "demo".to_owned(),
             reference: "recorded".to_owned(),
@@ -44,11 +44,11 @@ impl<'r> Record<'r> {
             duration_ms: 0,
             shard: None,
         };
-        Self {
+        Ok(Self {
             rules,
             judge: Judge::new(rules.clone(), Ledger::none()),
-            builder: Builder::new(run, Policy::default(), rules, redactor(reader)),
-        }
+            builder: Builder::new(run, Policy::default(), rules, redactor(reader)?),
+        })
     }
 
     /// Adds a request, and says whether the proxy's accounts moved as this judgement says.
@@ -112,9 +112,10 @@ impl<'r> Record<'r> {
     pub(super) fn write(self, directory: &Path, took: Duration) -> Result<(), Failure> {
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let report = self.builder.finish(Utc::now().date_naive(), milliseconds);
+        let put = |name, text| whole_file::write(&directory.join(name), text);
         fs::create_dir_all(directory)
-            .and_then(|()| fs::write(directory.join("report.json"), report.to_json()))
-            .and_then(|()| fs::write(directory.join("report.html"), report::html_page(&report)))
+            .and_then(|()| put("report.json", report.to_json()))
+            .and_then(|()| put("report.html", report::html_page(&report)))
             .map_err(|error| {
                 Failure::usage(format!(
                     "cannot write the report in {}: {error}",
