@@ -14,6 +14,7 @@ use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use chrono::Utc;
 use futures::FutureExt;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
@@ -163,6 +164,21 @@ async fn serve(mut stream: TcpStream, app: Arc<App>, stop: CancellationToken) {
         http2::serve(stream, buffer, app, stop).await;
     } else {
         http1::serve(stream, buffer, app, stop).await;
+    }
+}
+
+/// Serves a connection to its end; when the server is told to stop, only what is open on it.
+async fn serve_until_stopped<C: GracefulConnection>(
+    connection: C,
+    stop: CancellationToken,
+) -> Result<(), C::Error> {
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
     }
 }
 

@@ -33,14 +33,7 @@ pub(super) async fn serve(
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .serve_connection(io, service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
+    let ended = super::serve_until_stopped(connection, stop).await;
     if let Err(error) = ended {
         tracing::debug!(%error, "an HTTP/2 connection ended");
     }

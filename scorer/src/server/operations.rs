@@ -104,14 +104,7 @@ pub(super) async fn serve(listener: TcpListener, app: Arc<App>, stop: Cancellati
             .serve_connection(TokioIo::new(stream), service.clone());
         let stop = stop.clone();
         tokio::spawn(async move {
-            tokio::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
+            let ended = super::serve_until_stopped(connection, stop).await;
             if let Err(error) = ended {
                 tracing::debug!(%error, "a connection for metrics ended early");
             }
