@@ -11,10 +11,11 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use bytes::Bytes;
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderMap, StatusCode};
 use parity::{
     exchange::Response,
@@ -60,6 +61,8 @@ pub struct Recorder {
 /// An exchange that went by in full.
 #[derive(Debug)]
 struct Exchange {
+    arrived: DateTime<Utc>,
+    latency_us: Option<u64>,
     head: RequestHead,
     body: Bytes,
     status: StatusCode,
@@ -68,11 +71,14 @@ struct Exchange {
     _place: OwnedSemaphorePermit,
 }
 
-/// Room for one exchange.
+/// Room for one exchange, taken when its request has arrived.
 #[derive(Debug)]
 pub struct Place {
     recorder: Arc<Recorder>,
     permit: OwnedSemaphorePermit,
+    arrived: DateTime<Utc>,
+    /// Measures what the wall clock, which may be set meanwhile, cannot.
+    begun: Instant,
 }
 
 impl Recorder {
@@ -141,6 +147,8 @@ impl Recorder {
         Some(Place {
             recorder: Arc::clone(self),
             permit,
+            arrived: Utc::now(),
+            begun: Instant::now(),
         })
     }
 
@@ -155,7 +163,7 @@ impl Recorder {
 }
 
 impl Place {
-    /// Hands an exchange to the writer.
+    /// Hands an exchange, whose answer has just ended, to the writer.
     pub fn record(
         self,
         head: RequestHead,
@@ -165,6 +173,8 @@ impl Place {
         response_body: Bytes,
     ) {
         let exchange = Exchange {
+            arrived: self.arrived,
+            latency_us: u64::try_from(self.begun.elapsed().as_micros()).ok(),
             head,
             body,
             status,
@@ -238,7 +248,11 @@ impl Writer {
             scenario: format!("{}/{number}", self.begun),
             step: 1,
             tags: Vec::new(),
-            clock: Some(Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)),
+            clock: Some(
+                exchange
+                    .arrived
+                    .to_rfc3339_opts(SecondsFormat::Micros, true),
+            ),
             sql_before: None,
             redis_flush_before: false,
             request,
@@ -247,7 +261,7 @@ impl Writer {
                 headers: headers_of(&exchange.headers),
                 body: exchange.response_body,
             },
-            latency_us: None,
+            latency_us: exchange.latency_us,
             effects: None,
             cache: Cache::default(),
         };

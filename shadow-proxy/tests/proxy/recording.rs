@@ -2,10 +2,15 @@
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use parity::{
     bind::Bindings,
     compare::{Context, Observation, compare},
@@ -15,6 +20,7 @@ use parity::{
     redact::RedactionRecord,
     rules::Rules,
 };
+use parking_lot::Mutex;
 use shadow_proxy::{Config, Handle, Proxy, config::units::Size, recording::PLACES};
 
 use tokio::time::timeout;
@@ -145,6 +151,39 @@ async fn a_recording_is_replayed_and_holds_no_secret() {
         assert_eq!(replay(step, &reference).await, Outcome::Match, "{step:?}");
     }
     assert_eq!(replay(steps[0], &other).await, Outcome::Diverged);
+}
+
+#[tokio::test]
+async fn a_recording_says_when_a_request_came_and_how_long_its_answer_took() {
+    const THINKS: Duration = Duration::from_millis(100);
+    let asked = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&asked);
+    let reference = Backend::start(move |_| {
+        *seen.lock() = Some(Utc::now());
+        std::thread::sleep(THINKS);
+        answer("{}")
+    })
+    .await;
+    let directory = tempfile::tempdir().unwrap();
+    let (proxy, _) = recording(&reference, |config| {
+        config.recording.directory = Some(directory.path().to_owned());
+    })
+    .await;
+    let (before, begun) = (Utc::now(), Instant::now());
+    get(proxy.address(), "/").await;
+    let took = begun.elapsed();
+    proxy.shutdown().await;
+    let (corpus, _) = recorded(directory.path());
+    let step = &corpus.scenarios().next().unwrap().steps[0];
+    let clock: DateTime<Utc> = step.clock.as_ref().unwrap().parse().unwrap();
+    let asked = asked.lock().expect("the reference was asked");
+    // The recording has microseconds.
+    assert!(before - TimeDelta::microseconds(1) <= clock && clock <= asked);
+    let latency = Duration::from_micros(step.latency_us.expect("a latency"));
+    assert!(
+        THINKS <= latency && latency <= took,
+        "{latency:?} of {took:?}"
+    );
 }
 
 #[tokio::test]
