@@ -5,8 +5,10 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
+use chrono::SecondsFormat;
 use clap::{Parser, Subcommand};
 use scorer::{
     cache::Cache,
@@ -15,7 +17,10 @@ use scorer::{
     settings::Settings,
 };
 use shadow_proxy::{
-    Config, Parts, Proxy, candidate::embedded::Scorer, config::CandidateConfig, sink::Store,
+    Config, Parts, Proxy,
+    candidate::embedded::Scorer,
+    config::{CandidateConfig, units::Span},
+    sink::Store,
     start::check,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,7 +54,7 @@ enum Command {
     Run,
     /// Validates the configuration and everything it names, and says what it means
     Check,
-    /// Prepares the database that several replicas share
+    /// Prepares and clears the database that several replicas share
     #[command(subcommand)]
     Sink(SinkCommand),
 }
@@ -58,6 +63,18 @@ enum Command {
 enum SinkCommand {
     /// Makes the tables, in the schema `shadow_proxy`; refuses the database of a Django service
     Migrate,
+    /// Shows the runs that nobody has heard of for some time, and removes them with --confirm
+    ///
+    /// With a run go its counts, which verdicts on its question no longer hold, its clusters and its
+    /// divergences. Changes of stage stay.
+    Prune {
+        /// Runs last heard of longer ago than this; a day at least
+        #[arg(long, value_name = "DURATION")]
+        older_than: Span,
+        /// Remove them
+        #[arg(long)]
+        confirm: bool,
+    },
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -75,6 +92,10 @@ async fn main() -> ExitCode {
         None | Some(Command::Run) => run(&arguments.config, arguments.record).await,
         Some(Command::Check) => explain(&arguments.config),
         Some(Command::Sink(SinkCommand::Migrate)) => migrate(&arguments.config).await,
+        Some(Command::Sink(SinkCommand::Prune {
+            older_than,
+            confirm,
+        })) => prune(&arguments.config, older_than.0, confirm).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -146,11 +167,58 @@ fn embedded_scorer() -> Result<Arc<dyn Scorer>, Failure> {
     )))
 }
 
-async fn migrate(path: &Path) -> Result<(), Failure> {
+fn sink(path: &Path) -> Result<Store, Failure> {
     let config = Config::load(path)?;
     let sink = config.sink.ok_or("the configuration has no [sink]")?;
-    Store::connect(&sink)?.migrate().await?;
+    Ok(Store::connect(&sink)?)
+}
+
+async fn migrate(path: &Path) -> Result<(), Failure> {
+    sink(path)?.migrate().await?;
     writeln!(std::io::stdout(), "the tables of the sink are there")?;
+    Ok(())
+}
+
+async fn prune(path: &Path, older_than: Duration, confirm: bool) -> Result<(), Failure> {
+    let store = sink(path)?;
+    let mut out = std::io::stdout();
+    let silent = store.silent_runs(older_than).await?;
+    let mut removed = 0;
+    for run in &silent {
+        // One at a time: no statement takes long, and what was done is said when one fails.
+        let fate = if !confirm {
+            "silent"
+        } else if store.remove(&run.run, older_than).await? {
+            removed += 1;
+            "removed"
+        } else {
+            "heard of meanwhile, kept"
+        };
+        let counted = if run.is_counted {
+            ", counted in verdicts of today"
+        } else {
+            ""
+        };
+        writeln!(
+            out,
+            "{fate}: run {} of replica {}, last seen {}: {} routes, {} signatures, {} divergences{counted}",
+            run.run,
+            run.replica,
+            run.last_seen.to_rfc3339_opts(SecondsFormat::Secs, true),
+            run.routes,
+            run.signatures,
+            run.divergences,
+        )?;
+    }
+    let found = silent.len();
+    if confirm {
+        writeln!(out, "{removed} of {found} silent runs removed")?;
+    } else {
+        writeln!(
+            out,
+            "{found} silent runs; nothing is removed without --confirm"
+        )?;
+    }
     Ok(())
 }
 

@@ -1,10 +1,10 @@
-//! Durations (`250ms`, `5s`, `2m`, `1h`) and sizes (`64KiB`, `1MiB`, `512`) as people write them.
+//! Durations (`250ms`, `5s`, `2m`, `1h`, `30d`) and sizes (`64KiB`, `1MiB`, `512`) as people write them.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 
-/// A length of time, written with its unit: `ms`, `s`, `m` or `h`.
+/// A length of time, written with its unit: `ms`, `s`, `m`, `h` or `d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub struct Span(pub Duration);
 
@@ -52,6 +52,7 @@ fn parse_span(text: &str) -> Option<Span> {
         "s" => number.checked_mul(1_000)?,
         "m" => number.checked_mul(60_000)?,
         "h" => number.checked_mul(3_600_000)?,
+        "d" => number.checked_mul(86_400_000)?,
         _ => return None,
     };
     Some(Span::millis(millis))
@@ -70,14 +71,25 @@ fn parse_size(text: &str) -> Option<Size> {
     number.checked_mul(factor).map(Size)
 }
 
+/// Why a text is no [`Span`].
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{0}` is not a duration: write a whole number and a unit, such as `250ms`, `5s`, `2m`, `1h` or `30d`"
+)]
+pub struct NoSpan(String);
+
+impl FromStr for Span {
+    type Err = NoSpan;
+
+    fn from_str(text: &str) -> Result<Self, NoSpan> {
+        parse_span(text).ok_or_else(|| NoSpan(text.to_owned()))
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_span(&text).ok_or_else(|| {
-            de::Error::custom(format!(
-                "`{text}` is not a duration: write a whole number and a unit, such as `250ms`, `5s`, `2m` or `1h`"
-            ))
-        })
+        text.parse().map_err(de::Error::custom)
     }
 }
 
@@ -108,6 +120,7 @@ mod tests {
     fn durations_need_a_known_unit() {
         assert_eq!(parse_span("250ms"), Some(Span::millis(250)));
         assert_eq!(parse_span("2m"), Some(Span::secs(120)));
+        assert_eq!(parse_span("30d"), Some(Span::secs(2_592_000)));
         for wrong in [
             "",
             "5",

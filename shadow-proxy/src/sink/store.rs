@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use parity::{
     accounting::Accounting,
     cluster::{Group, Signature},
@@ -23,6 +24,9 @@ use crate::{config::sink::SinkConfig, stage::AuditLine};
 /// Longest wait for a connection, and for a statement.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// A run that was heard of since may live.
+const LEAST_SILENCE: Duration = Duration::from_hours(24);
+
 /// Why the sink cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
@@ -37,6 +41,10 @@ pub enum SinkError {
     Database(#[from] sqlx::Error),
     #[error("the database holds something that this build cannot read: {0}")]
     Unreadable(#[from] serde_json::Error),
+    #[error(
+        "a run has to be silent for a day at least: one that lives may lack the database for a while"
+    )]
+    MayLive,
 }
 
 impl SinkError {
@@ -80,6 +88,19 @@ pub(super) struct Report {
     pub(super) standing: String,
     pub(super) routes: Vec<(String, Accounting, RouteTest)>,
     pub(super) signatures: Vec<(Signature, Group)>,
+}
+
+/// A run that nobody has heard of for some time, and what hangs on it.
+#[derive(Debug)]
+pub struct SilentRun {
+    pub run: String,
+    pub replica: String,
+    pub last_seen: DateTime<Utc>,
+    pub routes: i64,
+    pub signatures: i64,
+    pub divergences: i64,
+    /// Whether a run that was heard of since judges by the same question, and counts this one in.
+    pub is_counted: bool,
 }
 
 /// What other runs found on the same question.
@@ -221,7 +242,7 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// What runs other than `runs` found on this question.
+    /// What runs other than `own` found on this question.
     pub(super) async fn others(&self, question: &str, own: &str) -> Result<Others, SinkError> {
         let mut others = Others::default();
         let rows = sqlx::query(
@@ -297,6 +318,52 @@ impl Store {
             .collect()
     }
 
+    /// Runs last heard of longer ago than this, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or the time is shorter than a day.
+    pub async fn silent_runs(&self, older_than: Duration) -> Result<Vec<SilentRun>, SinkError> {
+        let rows = sqlx::query(
+            "SELECT run, replica, last_seen,
+                 (SELECT count(*) FROM shadow_proxy.route WHERE route.run = silent.run) AS routes,
+                 (SELECT count(*) FROM shadow_proxy.signature WHERE signature.run = silent.run) AS signatures,
+                 (SELECT count(*) FROM shadow_proxy.divergence WHERE divergence.run = silent.run) AS divergences,
+                 EXISTS (SELECT FROM shadow_proxy.run heard
+                         WHERE heard.question = silent.question AND heard.last_seen >= $1) AS is_counted
+             FROM shadow_proxy.run silent WHERE last_seen < $1 ORDER BY last_seen",
+        )
+        .bind(silent_since(older_than)?)
+        .fetch_all(&self.0)
+        .await
+        .map_err(without_tables)?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(SilentRun {
+                    run: row.try_get("run")?,
+                    replica: row.try_get("replica")?,
+                    last_seen: row.try_get("last_seen")?,
+                    routes: row.try_get("routes")?,
+                    signatures: row.try_get("signatures")?,
+                    divergences: row.try_get("divergences")?,
+                    is_counted: row.try_get("is_counted")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Removes a run and what hangs on it; says whether it was there and still silent.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or the time is shorter than a day.
+    pub async fn remove(&self, run: &str, older_than: Duration) -> Result<bool, SinkError> {
+        let removed = sqlx::query("DELETE FROM shadow_proxy.run WHERE run = $1 AND last_seen < $2")
+            .bind(run)
+            .bind(silent_since(older_than)?)
+            .execute(&self.0)
+            .await?;
+        Ok(removed.rows_affected() == 1)
+    }
+
     /// Makes a change of stage known to all replicas.
     pub(super) async fn publish(&self, run: &str, line: &AuditLine) -> Result<(), SinkError> {
         let mut transaction = self.0.begin().await?;
@@ -329,6 +396,18 @@ impl Store {
         let line = serde_json::from_str(row.try_get("line")?)?;
         Ok(Some((row.try_get("number")?, row.try_get("run")?, line)))
     }
+}
+
+/// When a run has to have fallen silent to be removed. A run that lives writes only what changed, and
+/// would not write again what was removed.
+fn silent_since(older_than: Duration) -> Result<DateTime<Utc>, SinkError> {
+    if older_than < LEAST_SILENCE {
+        return Err(SinkError::MayLive);
+    }
+    let ago = TimeDelta::from_std(older_than).ok();
+    // Before all time, nothing is older.
+    let since = ago.and_then(|ago| Utc::now().checked_sub_signed(ago));
+    Ok(since.unwrap_or(DateTime::UNIX_EPOCH))
 }
 
 fn migrator() -> Migrator {

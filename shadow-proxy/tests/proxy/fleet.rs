@@ -386,3 +386,76 @@ async fn tables_are_made_on_command_alone_and_never_beside_the_service() {
         .until("/api/status", |status| status["sink"]["written"] == 1)
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_runs_are_shown_and_removed_with_all_that_hangs_on_them_only_when_confirmed() {
+    let scene = Scene::new().await;
+    let database = Database::new("prune").await;
+    let relay = Relay::to(&database).await;
+    scene.migrate(&relay.url);
+    for name in ["old", "new"] {
+        let replica = scene.start(name, "", &relay.url);
+        replica.send(&target(name)).await;
+        replica
+            .until("/api/status", |status| status["sink"]["written"] == 1)
+            .await;
+    }
+    let mut connection = database.connect().await;
+    let aged =
+        "UPDATE shadow_proxy.run SET last_seen = now() - interval '40 days' WHERE replica = 'old'";
+    assert_eq!(
+        sqlx::query(aged)
+            .execute(&mut connection)
+            .await
+            .unwrap()
+            .rows_affected(),
+        1
+    );
+    let mut left = async || {
+        let mut left = Vec::new();
+        for table in ["run", "route", "signature", "divergence"] {
+            let count = format!("SELECT count(*) FROM shadow_proxy.{table}");
+            let row = sqlx::query(sqlx::AssertSqlSafe(count)).fetch_one(&mut connection);
+            left.push(row.await.unwrap().get::<i64, _>(0));
+        }
+        left
+    };
+    let config = scene.config("once", "");
+    let prune = |arguments: &[&str]| {
+        let output = run(
+            scene.path(),
+            &config,
+            &relay.url,
+            &[&["sink", "prune"], arguments].concat(),
+        );
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+
+    let (done, said) = prune(&["--older-than", "30d"]);
+    assert!(
+        done && said.contains("of replica old") && !said.contains("of replica new"),
+        "{said}"
+    );
+    assert!(
+        said.contains("1 routes, 1 signatures, 1 divergences, counted"),
+        "{said}"
+    );
+    assert!(said.contains("1 silent runs; nothing is removed"), "{said}");
+    let (done, said) = prune(&["--older-than", "41d", "--confirm"]);
+    assert!(
+        done && said.contains("0 of 0 silent runs removed"),
+        "{said}"
+    );
+    for short in ["23h", "1"] {
+        assert!(!prune(&["--older-than", short, "--confirm"]).0, "{short}");
+    }
+    assert_eq!(left().await, [2, 2, 2, 2]);
+
+    let (done, said) = prune(&["--older-than", "30d", "--confirm"]);
+    assert!(
+        done && said.contains("1 of 1 silent runs removed"),
+        "{said}"
+    );
+    assert_eq!(left().await, [1, 1, 1, 1]);
+}
