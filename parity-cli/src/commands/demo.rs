@@ -68,7 +68,8 @@ pub struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
-    let corpus = Corpus::read(&arguments.fixtures).map_err(Failure::usage)?;
+    let reader = super::open(&arguments.fixtures, terminal)?;
+    let corpus = reader.corpus().map_err(Failure::usage)?;
     let clock = most_common_clock(&corpus)
         .ok_or_else(|| Failure::usage("the fixtures have no step with a clock"))?;
     let playable = Playable::of(&corpus, clock);
@@ -79,7 +80,7 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
     let rules = arguments.fixtures.join("rules.toml");
     let house = House::start(&corpus, &rules, clock, halves.concat(), terminal).await?;
     let played = tokio::select! {
-        played = play(arguments, &house, &halves, started, terminal) => played,
+        played = play(arguments, &reader, &house, &halves, started, terminal) => played,
         _ = tokio::signal::ctrl_c() => Err(interrupted()),
         _ = terminate.recv() => Err(interrupted()),
     };
@@ -103,16 +104,16 @@ fn interrupted() -> Failure {
 /// Sends both halves, with faults switched on between them, and writes the report.
 async fn play(
     arguments: &Arguments,
+    reader: &Reader,
     house: &House,
     [first, second]: &[Vec<Scenario>; 2],
     started: Instant,
     terminal: Terminal,
 ) -> Result<Summary, Failure> {
-    let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
     let rules = Rules::read(&arguments.fixtures.join("rules.toml")).map_err(Failure::usage)?;
     let client = HttpClient::new(&format!("http://{}", house.proxy.address()), TIMEOUT)
         .map_err(Failure::internal)?;
-    let mut record = Record::new(&reader, &arguments.fixtures, &rules)?;
+    let mut record = Record::new(reader, &arguments.fixtures, &rules)?;
     let mut progress = Progress::new(first.len() + second.len(), terminal);
     let mut seen = Seen::default();
     seen.send(&client, house, first, &mut record, &mut progress)

@@ -54,7 +54,7 @@ struct Check {
 }
 
 pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
-    let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
+    let reader = super::open(&arguments.fixtures, terminal)?;
     let rules = Arc::new(arguments.rules.read(&arguments.fixtures, terminal)?);
     let sample = sample(&reader, arguments.sample)?;
     let [reference, candidate] = arguments.sides.open(&reader, &arguments.fixtures).await?;

@@ -3,10 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
-use parity::{
-    cluster::Signature,
-    fixture::{Corpus, Reader},
-};
+use parity::cluster::Signature;
 
 use crate::{
     exit::{Exit, Failure},
@@ -74,9 +71,9 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
             "a recording cannot answer new questions: give --reference embedded or an address",
         ));
     }
-    let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
+    let reader = super::open(&arguments.fixtures, terminal)?;
     let rules = Arc::new(arguments.rules.read(&arguments.fixtures, terminal)?);
-    let corpus = Corpus::read(&arguments.fixtures).map_err(Failure::usage)?;
+    let corpus = reader.corpus().map_err(Failure::usage)?;
     let description = describe(arguments)?;
     let mut generator = Generator::new(
         arguments.seed,

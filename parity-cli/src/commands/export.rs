@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use parity::fixture::{Corpus, Step, export_har};
+use parity::fixture::{Step, export_har};
 
 use crate::{
     exit::{Exit, Failure},
@@ -41,7 +41,9 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
-    let corpus = Corpus::read(&arguments.fixtures).map_err(Failure::usage)?;
+    let corpus = super::open(&arguments.fixtures, terminal)?
+        .corpus()
+        .map_err(Failure::usage)?;
     let steps: Vec<&Step> = corpus
         .scenarios()
         .filter(|scenario| scenario.name.starts_with(&arguments.scenario))

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use parity::{exchange::Request, fixture::Reader};
+use parity::exchange::Request;
 
 use crate::{
     backend::HttpClient,
@@ -95,7 +95,7 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
         Some(rate) if rate > 0.0 && rate <= 100_000.0 => Pace::PerSecond(rate),
         Some(rate) => return Err(Failure::usage(format!("--rate {rate}: give 0 to 100000"))),
     };
-    let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
+    let reader = super::open(&arguments.fixtures, terminal)?;
     let rules = arguments.rules.read(&arguments.fixtures, terminal)?;
     let plan = Plan::from_fixtures(&reader, &rules, &arguments.route).map_err(Failure::usage)?;
     let probe = plan.requests[0].request.clone();

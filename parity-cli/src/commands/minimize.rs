@@ -53,7 +53,7 @@ pub struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
-    let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
+    let reader = super::open(&arguments.fixtures, terminal)?;
     let rules = Arc::new(arguments.rules.read(&arguments.fixtures, terminal)?);
     let scenario = find(&reader, &arguments.scenario)?;
     let steps = scenario.steps.len();

@@ -8,10 +8,7 @@ use std::{
 
 use chrono::Utc;
 use clap::Args;
-use parity::{
-    fixture::{Corpus, Reader},
-    noise::ProposalsFor,
-};
+use parity::{fixture::Reader, noise::ProposalsFor};
 use serde_json::json;
 
 use crate::{
@@ -85,11 +82,11 @@ pub struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
-    let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
+    let reader = super::open(&arguments.fixtures, terminal)?;
     let rules = Arc::new(arguments.rules.read(&arguments.fixtures, terminal)?);
     let selection = Selection::new(arguments.filter.as_deref(), &arguments.tag, None)
         .map_err(|error| Failure::usage(format!("--filter: {error}")))?;
-    let twice = open(arguments, &reader, rules).await?;
+    let twice = open(arguments, &reader, rules, terminal).await?;
     let mut learnt = Learnt::default();
     let played = async {
         for scenario in selection.scenarios(&reader) {
@@ -150,6 +147,7 @@ async fn open(
     arguments: &Arguments,
     reader: &Reader,
     rules: Arc<parity::rules::Rules>,
+    terminal: Terminal,
 ) -> Result<Twice, Failure> {
     let seed = reader.seed().map_err(Failure::usage)?.map(|sql| Seed {
         origin: arguments.fixtures.join("seed.sql").display().to_string(),
@@ -178,7 +176,8 @@ async fn open(
             Again::Backend(Arc::new(live(url, arguments.again_db.as_deref()).await?))
         }
         Some(directory) => {
-            Again::recording(&Corpus::read(Path::new(directory)).map_err(Failure::usage)?)
+            let reader = super::open(Path::new(directory), terminal)?;
+            Again::recording(&reader.corpus().map_err(Failure::usage)?)
         }
         None if arguments.reference == "recorded" => {
             return Err(Failure::usage(

@@ -145,7 +145,7 @@ async fn record(
     terminal: Terminal,
 ) -> Result<Vec<Scenario>, Failure> {
     let Some(address) = arguments.listen else {
-        return resend(arguments, &client, database).await;
+        return resend(arguments, &client, database, terminal).await;
     };
     let recorder = Recorder::start(client, database, "recorded/1")
         .await
@@ -182,9 +182,12 @@ async fn resend(
     arguments: &Arguments,
     client: &HttpClient,
     database: Option<&TestDatabase>,
+    terminal: Terminal,
 ) -> Result<Vec<Scenario>, Failure> {
     let from = arguments.requests_from.as_deref().unwrap_or(Path::new("."));
-    let corpus = Corpus::read(from).map_err(Failure::usage)?;
+    let corpus = super::open(from, terminal)?
+        .corpus()
+        .map_err(Failure::usage)?;
     let mut recorded = Vec::new();
     for scenario in corpus.scenarios() {
         let recorder = Recorder::start(client.clone(), database, &scenario.name)

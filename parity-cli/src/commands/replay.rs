@@ -175,7 +175,7 @@ async fn replay(
     terminal: Terminal,
 ) -> Result<(Report, ledger::Audit), Failure> {
     let started = Instant::now();
-    let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
+    let reader = super::open(&arguments.fixtures, terminal)?;
     let rules = Arc::new(arguments.rules.read(&arguments.fixtures, terminal)?);
     let baseline = arguments
         .baseline

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
-use parity::fixture::{Reader, Scenario};
+use parity::fixture::Scenario;
 
 use crate::{
     exit::{Exit, Failure},
@@ -38,7 +38,7 @@ pub struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exit, Failure> {
-    let reader = Reader::open(&arguments.fixtures).map_err(Failure::usage)?;
+    let reader = super::open(&arguments.fixtures, terminal)?;
     let selection = Selection::new(arguments.filter.as_deref(), &[], None)
         .map_err(|error| Failure::usage(format!("--filter: {error}")))?;
     let scenarios: Vec<_> = selection

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use parity::fixture::Corpus;
 use parking_lot::Mutex;
 use serde_json::Value;
 use shadow_proxy::journal;
@@ -324,9 +325,14 @@ async fn a_kill_loses_no_acknowledged_line_and_the_next_start_goes_on() {
     let (reference, candidate) = backends().await;
     let mut before = 0;
     for kill in 1..=3 {
-        let program = Program::start(directory.path(), &reference, &candidate);
+        let recordings = directory.path().join(format!("recordings-{kill}"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shadow-proxy"));
+        command.arg("--record").arg(&recordings);
+        let program = Program::run(command, directory.path(), &reference, &candidate);
         let load = Load::start(program.address, true);
         let (acknowledged, ..) = program.journal_until(|(written, ..)| written > 10).await;
+        let status = program.state("/api/status").await;
+        let recorded = status["recording"]["written"].as_u64().unwrap();
         program.signal("KILL");
         assert!(!program.ended().await.success());
         assert!(load.end().await > 0);
@@ -338,6 +344,10 @@ async fn a_kill_loses_no_acknowledged_line_and_the_next_start_goes_on() {
         );
         assert!(contents.unreadable <= kill, "{}", contents.unreadable);
         before = lines;
+        let recording = std::fs::read_dir(recordings).unwrap().next().unwrap();
+        let corpus = Corpus::read(&recording.unwrap().path()).expect("what there is can be read");
+        let steps = corpus.steps() as u64;
+        assert!(recorded > 0 && steps >= recorded, "{steps} of {recorded}");
     }
 }
 
