@@ -226,6 +226,10 @@ fn add_member(
                 return None;
             }
         }
+        // As in the library, these mean nothing outside of contexts and values, whatever they hold.
+        "@base" | "@container" | "@direction" | "@import" | "@json" | "@language" | "@none"
+        | "@prefix" | "@propagate" | "@protected" | "@version" | "@vocab" => {}
+        "@index" if value.is_string() => {}
         _ if is_keyword(&name) || !name.contains(':') => return None,
         _ => {
             let term = active.term(key);
