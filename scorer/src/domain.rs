@@ -22,6 +22,7 @@ pub mod snapshot;
 pub mod stamp;
 pub mod stamp_write;
 pub mod validate;
+pub(crate) mod varchar;
 pub mod weights;
 
 #[cfg(test)]

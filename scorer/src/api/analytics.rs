@@ -1,6 +1,7 @@
 //! The row that a v2 call leaves for the operators' statistics (contract §6).
 
 use crate::{
+    domain::varchar,
     effects::{Cell, Change},
     message::Mode,
     python::{Dict, Value, jsonb},
@@ -27,9 +28,10 @@ pub(super) struct Outcome<'a> {
 /// The row, or nothing where analytics are off or the database would refuse it.
 pub(super) fn row(call: &Call<'_>, key: &ApiKey, outcome: Outcome<'_>) -> Option<Change> {
     let request = call.request;
-    if !call.service.settings().api_analytics || request.path.chars().count() > MAXIMUM_PATH {
+    if !call.service.settings().api_analytics {
         return None;
     }
+    let path = varchar::fit(&request.path, MAXIMUM_PATH)?;
     let query = Query::parse(request.raw_query).ok()?;
     let text = |text: Option<&str>| text.map_or(Cell::Null, |text| Cell::Text(text.to_owned()));
     let json = |value: Value| jsonb::normalise(&value).ok().map(Cell::Json);
@@ -42,7 +44,7 @@ pub(super) fn row(call: &Call<'_>, key: &ApiKey, outcome: Outcome<'_>) -> Option
         row: vec![
             ("id", Cell::Int(-1)),
             ("created_at", Cell::Timestamp(call.service.clock().now())),
-            ("path", text(Some(storable(&request.path)?))),
+            ("path", text(Some(storable(path)?))),
             ("api_key_id", Cell::Text(key.id.clone())),
             ("base_path", Cell::Null),
             ("error", text(outcome.error)),

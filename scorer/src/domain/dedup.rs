@@ -15,6 +15,7 @@ use super::{
     snapshot::{Community, HashLink},
     stamp::{check_readable_instant, plain_text},
     validate::ValidStamp,
+    varchar::fit,
 };
 use crate::python::Value;
 
@@ -126,26 +127,26 @@ impl LinkTable {
     /// One multi-row insert: all or nothing.
     fn insert_all(&mut self, claims: &[PendingClaim]) -> Result<(), RoundFailure> {
         // The server cuts text to size while planning, before it touches a row.
-        if claims
+        let stored = |hash: &String| {
+            let too_long = || RoundFailure::Final(ScoringError::ValueTooLong(HASH_LENGTH));
+            fit(hash, HASH_LENGTH)
+                .map(str::to_owned)
+                .ok_or_else(too_long)
+        };
+        let hashes = claims
             .iter()
-            .flat_map(|claim| &claim.hash)
-            .any(|hash| hash.chars().count() > HASH_LENGTH)
-        {
-            return Err(RoundFailure::Final(ScoringError::ValueTooLong(HASH_LENGTH)));
-        }
-        let mut hashes = HashSet::new();
+            .map(|claim| claim.hash.as_ref().map(stored).transpose())
+            .collect::<Result<Vec<Option<String>>, RoundFailure>>()?;
+        let mut distinct = HashSet::new();
         let free = |hash: &String| !self.0.contains_key(hash);
-        let accepted = claims.iter().all(|claim| {
-            claim
-                .hash
-                .as_ref()
-                .is_some_and(|hash| free(hash) && hashes.insert(hash))
-        });
-        if !accepted {
+        let hashes: Option<Vec<String>> = hashes
+            .into_iter()
+            .map(|hash| hash.filter(|hash| free(hash) && distinct.insert(hash.clone())))
+            .collect();
+        let Some(hashes) = hashes else {
             return Err(RoundFailure::Retry(ScoringError::LinksNotSaved));
-        }
-        for claim in claims {
-            let hash = claim.hash.clone().unwrap_or_default();
+        };
+        for (claim, hash) in claims.iter().zip(hashes) {
             let claim = Claim {
                 hash: hash.clone(),
                 address: claim.address.clone(),

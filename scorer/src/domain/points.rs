@@ -8,6 +8,7 @@ use super::{
     snapshot::{Community, PointsRow, PointsState},
     stamp::plain_text,
     validate::ValidStamp,
+    varchar::fit,
 };
 use crate::python::{Dict, Value};
 
@@ -147,13 +148,18 @@ fn insert_new(
     award: &mut Award,
     rows: Vec<PointsRow>,
 ) -> Result<(), ScoringError> {
-    let too_long = |text: &String| text.chars().count() > TEXT_LENGTH;
-    if rows
-        .iter()
-        .any(|row| too_long(&row.provider) || too_long(&row.tx_hash))
-    {
-        return Err(ScoringError::ValueTooLong(TEXT_LENGTH));
-    }
+    let stored = |text: &str| fit(text, TEXT_LENGTH).map(str::to_owned);
+    let rows: Option<Vec<PointsRow>> = rows
+        .into_iter()
+        .map(|row| {
+            Some(PointsRow {
+                provider: stored(&row.provider)?,
+                tx_hash: stored(&row.tx_hash)?,
+                ..row
+            })
+        })
+        .collect();
+    let rows = rows.ok_or(ScoringError::ValueTooLong(TEXT_LENGTH))?;
     let mut known: HashSet<PointsRow> = state.rows.iter().cloned().collect();
     for row in rows {
         if known.insert(row.clone()) {

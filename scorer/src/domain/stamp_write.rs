@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime as Instant, Utc};
 
-use super::stamp::plain_text;
+use super::{stamp::plain_text, varchar::fit};
 use crate::python::{PyStr, Value, datetime::parse_model_datetime, jsonb};
 
 /// `provider` and `proof_value` are `varchar(256)`.
@@ -54,12 +54,8 @@ pub enum Unstorable {
 /// One stamp that cannot be stored refuses all.
 pub fn rows<'a>(
     items: impl IntoIterator<Item = &'a StampItem>,
-    address: &str,
 ) -> Result<Vec<StampRow>, Unstorable> {
     let rows = items.into_iter().map(row).collect::<Result<Vec<_>, _>>()?;
-    if !rows.is_empty() && address.chars().count() > ADDRESS_LENGTH {
-        return Err(Unstorable::TooLong("address"));
-    }
     let mut providers = HashSet::new();
     if !rows
         .iter()
@@ -70,6 +66,14 @@ pub fn rows<'a>(
     Ok(rows)
 }
 
+/// The address under which stamps are stored.
+///
+/// # Errors
+/// An address too long for its column.
+pub fn stored_address(address: &str) -> Result<&str, Unstorable> {
+    fit(address, ADDRESS_LENGTH).ok_or(Unstorable::TooLong("address"))
+}
+
 fn row(item: &StampItem) -> Result<StampRow, Unstorable> {
     let proof = item.stamp.get("proof").ok_or(Unstorable::NoProofValue)?;
     let proof_value = match proof.get("proofValue") {
@@ -78,13 +82,12 @@ fn row(item: &StampItem) -> Result<StampRow, Unstorable> {
         Some(other) => storable(&plain_text(other).into())?,
     };
     let provider = storable(&item.provider)?;
-    let too_long = |text: &str| text.chars().count() > TEXT_LENGTH;
-    if too_long(&provider) {
-        return Err(Unstorable::TooLong("provider"));
-    }
-    if too_long(&proof_value) {
-        return Err(Unstorable::TooLong("proof value"));
-    }
+    let fitted = |text: &str, name| {
+        let stored = fit(text, TEXT_LENGTH).map(str::to_owned);
+        stored.ok_or(Unstorable::TooLong(name))
+    };
+    let provider = fitted(&provider, "provider")?;
+    let proof_value = fitted(&proof_value, "proof value")?;
     let date = |key: &'static str| {
         let value = item.stamp.get(key).unwrap_or(&Value::None);
         parse_model_datetime(value).map_err(|_| Unstorable::Date(key))
@@ -129,14 +132,14 @@ pub fn hashes(stamp: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::testing::{ADDRESS, json};
+    use crate::domain::testing::json;
 
     fn stored(stamp: &str) -> Result<StampRow, Unstorable> {
         let item = StampItem {
             provider: "P".into(),
             stamp: json(stamp),
         };
-        rows([&item], ADDRESS).map(|mut rows| rows.remove(0))
+        rows([&item]).map(|mut rows| rows.remove(0))
     }
 
     #[test]
@@ -203,10 +206,25 @@ mod tests {
             provider: "P".into(),
             stamp: json(r#"{"proof": {"proofValue": "0x1"}}"#),
         };
+        assert_eq!(rows([&item, &item]), Err(Unstorable::DuplicateProvider));
+    }
+
+    #[test]
+    fn blanks_beyond_a_column_are_cut_off_and_may_make_providers_the_same() {
+        let long = "x".repeat(256);
+        let stamp = json(&format!(r#"{{"proof": {{"proofValue": "{long}   "}}}}"#));
+        let item = |blanks| StampItem {
+            provider: format!("{long}{blanks}").as_str().into(),
+            stamp: stamp.clone(),
+        };
+        let stored = rows([&item("  ")]).unwrap();
+        assert_eq!(stored[0].provider, long);
+        assert_eq!(stored[0].proof_value, long);
         assert_eq!(
-            rows([&item, &item], ADDRESS),
+            rows([&item(""), &item(" ")]),
             Err(Unstorable::DuplicateProvider)
         );
+        assert_eq!(rows([&item(" y")]), Err(Unstorable::TooLong("provider")));
     }
 
     #[test]

@@ -160,10 +160,11 @@ pub async fn write(
         .iter()
         .filter(|item| !only_truthy || item.stamp.truthy());
     let inserted = async {
-        let rows = stamp_write::rows(items, &address).map_err(exception)?;
+        let rows = stamp_write::rows(items).map_err(exception)?;
         if rows.is_empty() {
             return Ok(Vec::new());
         }
+        let address = stamp_write::stored_address(&address).map_err(exception)?;
         let scorer = source_scorer_id.map(|id| {
             id.and_then(|id| i64::try_from(id).ok())
                 .ok_or_else(|| Cause::Exception("the source scorer cannot be stored".to_owned()))
@@ -173,22 +174,19 @@ pub async fn write(
             scorer_id: scorer.transpose()?,
         };
         let ids = match mode {
-            Mode::Commit => insert(pool, &address, &rows, &source, now).await?,
+            Mode::Commit => insert(pool, address, &rows, &source, now).await?,
             Mode::DryRun => (1..).map(|id: i64| -id).take(rows.len()).collect(),
         };
         Ok(ids
             .into_iter()
             .zip(rows)
-            .map(|(id, row)| (id, row, source))
+            .map(|(id, row)| (inserted_change(id, address, &row, source, now), id, row))
             .collect())
     };
     match inserted.await {
         Ok(rows) => {
-            for (id, row, source) in rows {
-                written
-                    .effects
-                    .0
-                    .push(inserted_change(id, &address, &row, source, now));
+            for (change, id, row) in rows {
+                written.effects.0.push(change);
                 written.added.push(cached_stamp(id, &address, row, now));
             }
             Ok(written)

@@ -226,6 +226,18 @@ fn a_hash_too_long_is_refused_before_anything_is_inserted() {
     assert_eq!(played, (Err(error.to_owned()), vec![]));
 }
 
+/// Measured with Django 4.2.6 and PostgreSQL 15: the row is cut to size and never found again.
+#[test]
+fn a_hash_with_blanks_beyond_its_column_is_stored_but_not_found() {
+    let stored = format!("v0:{}", "x".repeat(97));
+    let played = play(&[stamp("A", &[&format!("{stored} ")])], &[], &rules());
+    let error = "Failed to save HashScorerLinks";
+    assert_eq!(
+        played,
+        (Err(error.to_owned()), vec![format!("+{stored}:me")])
+    );
+}
+
 #[test]
 fn a_stored_expiry_beyond_python_s_calendar_cannot_be_read() {
     let far = HashLink {

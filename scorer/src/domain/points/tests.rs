@@ -131,6 +131,14 @@ fn a_text_too_long_refuses_all_rows_but_keeps_the_qualification() {
 }
 
 #[test]
+fn blanks_beyond_a_column_are_cut_off() {
+    let stored = "v1:".to_owned() + &"x".repeat(97);
+    let long = stored.clone() + "  ";
+    let (award, _) = awarded(&mut PointsState::default(), &[("Google", &[&long])]);
+    assert_eq!(award.rows[0].tx_hash, stored);
+}
+
+#[test]
 fn points_are_grouped_by_action_and_chain_without_the_multiplier() {
     let state = PointsState {
         qualified_rows: 1,
