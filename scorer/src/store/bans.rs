@@ -19,7 +19,7 @@ pub(crate) async fn candidates(
                 ELSE end_time END, reason FROM ceramic_cache_ban \
          WHERE (end_time IS NULL OR end_time > $3) \
            AND (hash = ANY($1) OR upper(address) = upper($2)) \
-         ORDER BY id",
+         ORDER BY ctid",
     )
     .bind(hashes)
     .bind(address)

@@ -20,7 +20,7 @@ pub(crate) async fn current(pool: &PgPool, address: &str) -> Result<Vec<Stake>, 
     sqlx::query_as(
         "SELECT chain, staker, stakee, current_amount::text AS amount, unlock_time, lock_time, \
                 last_updated_in_block::text AS last_updated_in_block \
-         FROM stake_stake WHERE staker = $1 OR stakee = $1 ORDER BY id",
+         FROM stake_stake WHERE staker = $1 OR stakee = $1 ORDER BY ctid",
     )
     .bind(address)
     .fetch_all(pool)
@@ -51,7 +51,7 @@ pub(crate) async fn legacy(
         "SELECT id, event_type, round_id, staker, address, amount::text AS amount, staked, \
                 block_number, tx_hash \
          FROM registry_gtcstakeevent \
-         WHERE round_id = $2 AND (staker = $1 OR address = $1) ORDER BY id",
+         WHERE round_id = $2 AND (staker = $1 OR address = $1) ORDER BY ctid",
     )
     .bind(address)
     .bind(round_id)
