@@ -101,9 +101,9 @@ fn verify(token: &str, key: &Secret, now: DateTime<Utc>) -> Result<Dict, Refusal
 fn decode(token: &str, key: &Secret) -> Option<Dict> {
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, payload) = signed.split_once('.')?;
-    let header = object(&urlsafe_decode(header)?)?;
-    let payload = urlsafe_decode(payload)?;
-    let signature = urlsafe_decode(signature)?;
+    let header = object(&urlsafe_decode(header).ok()?)?;
+    let payload = urlsafe_decode(payload).ok()?;
+    let signature = urlsafe_decode(signature).ok()?;
     if matches!(header.get("b64"), Some(Value::Bool(false))) {
         return None;
     }
