@@ -71,10 +71,7 @@ impl Postgres {
                 seconds: REACH_TIMEOUT.as_secs(),
             })?
             .map_err(|source| EmbeddedError::Unreachable { place, source })?;
-        Ok(Self {
-            connect,
-            backend: Backend::Named,
-        })
+        Ok(Self::new(connect, Backend::Named))
     }
 
     fn start_own(options: &Options) -> Result<Self, EmbeddedError> {
@@ -98,16 +95,18 @@ impl Postgres {
     }
 
     fn from_installed(server: installed::Server) -> Self {
-        Self {
-            connect: server.connect_options(),
-            backend: Backend::Installed(server),
-        }
+        Self::new(server.connect_options(), Backend::Installed(server))
     }
 
     fn from_carried(server: carried::Server) -> Self {
+        Self::new(server.connect_options(), Backend::Carried(server))
+    }
+
+    /// What runs here may be SQL that holds values, a seed: no statement is logged, slow or not.
+    fn new(connect: PgConnectOptions, backend: Backend) -> Self {
         Self {
-            connect: server.connect_options(),
-            backend: Backend::Carried(server),
+            connect: connect.disable_statement_logging(),
+            backend,
         }
     }
 

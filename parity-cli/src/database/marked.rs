@@ -1,7 +1,7 @@
 //! The database of a live backend: reset in place, and only if somebody said that it is for tests.
 
 use sqlx::{
-    AssertSqlSafe, PgPool,
+    AssertSqlSafe, ConnectOptions as _, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -35,7 +35,8 @@ impl TestDatabase {
         let pool = PgPoolOptions::new()
             .max_connections(2)
             .acquire_timeout(std::time::Duration::from_secs(5))
-            .connect_with(options)
+            // A seed holds values.
+            .connect_with(options.disable_statement_logging())
             .await
             .map_err(DatabaseError::query("connecting to the test database"))?;
         let mut connection = pool

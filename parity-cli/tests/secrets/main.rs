@@ -7,206 +7,26 @@
     reason = "a set-up that breaks has to fail the test that asked for it"
 )]
 
+mod plain;
+mod planted;
+mod runs;
+
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::Arc,
     time::Duration,
 };
 
-use bytes::Bytes;
-use futures::future::BoxFuture;
-use parity::{
-    exchange::{Headers, Request, Response},
-    report::Report,
-};
-use parity_cli::{
-    backend::HttpClient,
-    database::TEST_DATABASE_MARK,
-    http_server::{Handler, HttpServer},
-};
+use parity::report::Report;
+use parity_cli::{backend::HttpClient, database::TEST_DATABASE_MARK, http_server::HttpServer};
 use scorer::embedded::{Options, Postgres, Source, migrate};
-use sqlx::PgPool;
 use tokio::process::Child;
 
-/// Begins every planted secret.
-const CANARY: &str = "CANARY-51e7";
+use planted::{CANARY, Leaky, requests};
+use runs::{Runs, assert_clean};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A backend whose answers, and whose rows, are full of secrets.
-struct Leaky {
-    pool: PgPool,
-    name: &'static str,
-}
-
-impl Handler for Leaky {
-    fn answer(&self, request: Request) -> BoxFuture<'_, Response> {
-        Box::pin(async move {
-            if request.method == "POST" {
-                sqlx::query(
-                    "INSERT INTO ceramic_cache_ceramiccache (address, provider, stamp, proof_value, created_at,
-                         updated_at, type, compose_db_save_status, compose_db_stream_id)
-                     VALUES ('0x1', 'A', $1::jsonb, $2, now(), now(), 1, '', '')
-                     ON CONFLICT DO NOTHING",
-                )
-                .bind(format!(r#"{{"proof": {{"jws": "{CANARY}-row-{0}"}}}}"#, self.name))
-                .bind(format!("{CANARY}-column-{}", self.name))
-                .execute(&self.pool)
-                .await
-                .unwrap();
-            }
-            let body = format!(
-                r#"{{"side": "{0}", "access_token": "{CANARY}-body-{0}", "a": [{{"proof": "{CANARY}-proof-{0}"}}]}}"#,
-                self.name
-            );
-            let fields = [
-                ("Content-Type", "application/json".to_owned()),
-                ("Content-Length", body.len().to_string()),
-                (
-                    "Set-Cookie",
-                    format!("session={CANARY}-cookie-{}", self.name),
-                ),
-                ("X-Whatever", format!("{CANARY}-header-{}", self.name)),
-                (
-                    "Location",
-                    format!("/next?code={CANARY}-location-{}", self.name),
-                ),
-            ];
-            let fields = fields.map(|(name, value)| (name.to_owned(), value.into_bytes()));
-            Response {
-                status: 200,
-                headers: Headers(fields.into()),
-                body: Bytes::from(body),
-            }
-        })
-    }
-}
-
-fn requests() -> [Request; 3] {
-    let request = |method: &str, target: &str, media: &str, body: &str| {
-        let fields = [
-            ("Host", "localhost".to_owned()),
-            ("Content-Type", media.to_owned()),
-            ("Authorization", format!("Bearer {CANARY}-bearer")),
-            ("Cookie", format!("sessionid={CANARY}-session")),
-            ("X-API-Key", format!("{CANARY}-key")),
-            ("X-Unheard-Of", format!("{CANARY}-other")),
-        ];
-        let fields = fields.map(|(name, value)| (name.to_owned(), value.into_bytes()));
-        Request {
-            method: method.to_owned(),
-            target: target.to_owned(),
-            headers: Headers(fields.into()),
-            body: Bytes::from(body.to_owned()),
-        }
-    };
-    [
-        request(
-            "GET",
-            &format!("/a?x=1&token={CANARY}-query&API_KEY={CANARY}-parameter"),
-            "text/plain",
-            "",
-        ),
-        request(
-            "POST",
-            "/b",
-            "application/json",
-            &format!(
-                r#"[{{"stamp": {{"proof": {{"jws": "{CANARY}-stamp"}}}}, "password": "{CANARY}-password"}}]"#
-            ),
-        ),
-        request(
-            "POST",
-            "/c",
-            "application/x-www-form-urlencoded",
-            &format!("n=1&secret={CANARY}-form"),
-        ),
-    ]
-}
-
-/// Commands whose output goes into files beside what they write.
-struct Runs {
-    directory: PathBuf,
-}
-
-impl Runs {
-    fn command(&self, name: &str, arguments: &[&str]) -> Command {
-        let stream =
-            |end: &str| fs::File::create(self.directory.join(format!("{name}.{end}"))).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_parity-cli"));
-        command
-            .args(arguments)
-            .env("RUST_LOG", "debug")
-            .env("PARITY_REDACTION_KEY", format!("{CANARY}-redaction-key"))
-            .env("SECRET_KEY", format!("{CANARY}-environment"))
-            .stdin(Stdio::null())
-            .stdout(stream("out"))
-            .stderr(stream("err"));
-        command
-    }
-
-    /// Runs a command and checks how it ends.
-    fn run(&self, name: &str, arguments: &[&str], code: i32) {
-        let mut bounded = Command::new("timeout");
-        let command = self.command(name, arguments);
-        bounded
-            .arg("120")
-            .arg(command.get_program())
-            .args(command.get_args());
-        bounded.envs(
-            command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-        let stream =
-            |end: &str| fs::File::create(self.directory.join(format!("{name}.{end}"))).unwrap();
-        bounded
-            .stdin(Stdio::null())
-            .stdout(stream("out"))
-            .stderr(stream("err"));
-        let status = bounded.status().unwrap();
-        let error = fs::read_to_string(self.directory.join(format!("{name}.err"))).unwrap();
-        assert_eq!(status.code(), Some(code), "{name}: {error}");
-    }
-}
-
-/// Every file below a directory that holds the text, in plain or as base64 would have it.
-fn holding(directory: &Path, text: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(holding(&path, text));
-            continue;
-        }
-        let bytes = fs::read(&path).unwrap();
-        let holds = |wanted: &[u8]| bytes.windows(wanted.len()).any(|at| at == wanted);
-        // Three bytes make four characters: what is in the middle depends on where it begins.
-        let encoded = (0..3).any(|shift| {
-            let padded = [&vec![b' '; shift][..], text.as_bytes()].concat();
-            let whole = base64(&padded);
-            holds(&whole.as_bytes()[4..whole.len() - 8])
-        });
-        if holds(text.as_bytes()) || encoded {
-            found.push(path);
-        }
-    }
-    found
-}
-
-fn base64(bytes: &[u8]) -> String {
-    let response = Response {
-        status: 200,
-        headers: Headers::default(),
-        // What is no text is written as base64; the byte that makes it so comes last.
-        body: [bytes, b"\xff\xff\xff"].concat().into(),
-    };
-    let written: serde_json::Value = serde_json::to_value(&response).unwrap();
-    written["body_base64"].as_str().unwrap().to_owned()
-}
 
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
@@ -266,9 +86,15 @@ async fn no_secret_is_in_anything_a_command_keeps_or_says() {
     let side = |name| {
         let pool = pool.clone();
         async move {
-            HttpServer::start(any, Arc::new(Leaky { pool, name }))
-                .await
-                .unwrap()
+            HttpServer::start(
+                any,
+                Arc::new(Leaky {
+                    pool: Some(pool),
+                    name,
+                }),
+            )
+            .await
+            .unwrap()
         }
     };
     let (reference, candidate) = (side("reference").await, side("candidate").await);
@@ -347,6 +173,27 @@ async fn no_secret_is_in_anything_a_command_keeps_or_says() {
         &[&fixtures, "--out", &place("minimized")],
     );
     run("minimize", [minimize, with(&[], &sides)].concat(), 1);
+    let explore = with(
+        &["explore", "--count", "10", "--most", "3", "--budget", "10"],
+        &[
+            &fixtures,
+            "--reference",
+            &reference_url,
+            "--candidate",
+            &candidate_url,
+        ],
+    );
+    run(
+        "explore",
+        [explore, with(&["--out"], &[&place("explored")])].concat(),
+        1,
+    );
+    let noise = ["--reference", &reference_url, "--again", &candidate_url];
+    run(
+        "noise",
+        with(&["noise"], &[&[fixtures.as_str()], &noise[..]].concat()),
+        0,
+    );
     for form in ["har", "curl"] {
         let arguments = [
             "export",
@@ -416,6 +263,8 @@ async fn no_secret_is_in_anything_a_command_keeps_or_says() {
         ),
     ] {
         runs.run(name, &arguments, 64);
+        let error = fs::read_to_string(directory.path().join(format!("{name}.err"))).unwrap();
+        assert!(error.contains("error: "), "{name} says nothing: {error}");
     }
 
     let said = fs::read_to_string(directory.path().join("replay.out")).unwrap();
@@ -444,21 +293,28 @@ async fn no_secret_is_in_anything_a_command_keeps_or_says() {
         assert!(candidate.contains("redacted:"), "{place}: {candidate}");
         assert_ne!(reference, candidate, "{place}");
     }
-    assert_eq!(holding(directory.path(), CANARY), Vec::<PathBuf>::new());
-    pool.close().await;
-}
-
-/// The search finds what it looks for, wherever it is put.
-#[test]
-fn a_planted_secret_is_found() {
-    let directory = tempfile::tempdir().unwrap();
-    let below = directory.path().join("a/b");
-    fs::create_dir_all(&below).unwrap();
-    assert_eq!(holding(directory.path(), CANARY), Vec::<PathBuf>::new());
-    fs::write(below.join("plain"), format!("x{CANARY}y")).unwrap();
-    for shift in 0..3 {
-        let hidden = base64(format!("{}{CANARY}-and-more", " ".repeat(shift)).as_bytes());
-        fs::write(below.join(format!("encoded-{shift}")), hidden).unwrap();
+    let artefacts = [
+        "fixtures/exchanges/recorded.jsonl",
+        "replay.out",
+        "report/report.json",
+        "html",
+        "junit",
+        "text",
+        "minimized/fixtures/exchanges/reproduction.jsonl",
+        "exported.har",
+        "exported.curl",
+        "explored",
+    ];
+    assert_clean(directory.path(), &artefacts);
+    // These show names and places, or nothing but what stands for a secret.
+    for (artefact, shown) in [
+        ("markdown", "redacted:"),
+        ("minimized/curl.sh", "curl --silent"),
+        ("explore.err", "Header location Value"),
+        ("noise.out", "$.access_token"),
+    ] {
+        let text = fs::read_to_string(directory.path().join(artefact)).unwrap();
+        assert!(text.contains(shown), "{text}");
     }
-    assert_eq!(holding(directory.path(), CANARY).len(), 4);
+    pool.close().await;
 }
