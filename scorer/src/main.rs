@@ -12,6 +12,7 @@ use scorer::{
     settings::Settings,
     telemetry,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Passport scoring service: stamps in, a humanity score out.
 ///
@@ -87,26 +88,25 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     };
     let cache = Cache::from_urls(settings.cache.as_ref())?;
     let service = Service::new(settings, databases, cache, Clock::system());
+    // Before anybody is told that it serves: from then on a stop lets open requests finish.
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     let server = Server::start(Arc::new(service)).await?;
     tracing::info!(
         address = %server.address(),
         metrics = %server.metrics_address(),
         "serving"
     );
-    stop_signal().await?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
     tracing::info!("stopping: open requests may finish");
     if !server.shutdown().await {
         tracing::warn!("some requests did not finish in time");
     }
     telemetry.shutdown();
     Ok(())
-}
-
-/// Waits for SIGTERM or Ctrl-C.
-async fn stop_signal() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
 }

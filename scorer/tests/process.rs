@@ -1,16 +1,18 @@
 //! The program itself: it serves, traces, logs, and stops when it is told to.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+#[path = "support/collector.rs"]
+mod collector;
+
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, mpsc},
+    sync::mpsc,
     time::Duration,
 };
 
-use axum::{Router, body::Bytes, extract::State, routing::post};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{KeyValue, any_value::Value},
@@ -20,30 +22,12 @@ use prost::Message;
 use serde_json::Value as Json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
+use collector::collector;
+
 const TOKEN: &str = "canary-internal-token-2f5d";
-
-/// Bodies that were posted to it.
-type Exports = Arc<Mutex<Vec<Bytes>>>;
-
-/// A collector of traces, as far as an exporter can tell.
-async fn collector() -> (SocketAddr, Exports) {
-    let exports = Exports::default();
-    let router = Router::new()
-        .route(
-            "/v1/traces",
-            post(|State(exports): State<Exports>, body: Bytes| async move {
-                exports.lock().unwrap().push(body);
-            }),
-        )
-        .with_state(Arc::clone(&exports));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    (address, exports)
-}
 
 /// A running scorer without a database.
 struct Scorer {

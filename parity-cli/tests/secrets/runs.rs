@@ -22,7 +22,7 @@ impl Runs {
         let mut command = Command::new(env!("CARGO_BIN_EXE_parity-cli"));
         command
             .args(arguments)
-            .env("RUST_LOG", "debug")
+            .env("RUST_LOG", "trace")
             .env("PARITY_REDACTION_KEY", format!("{CANARY}-redaction-key"))
             .env("SECRET_KEY", format!("{CANARY}-environment"))
             .stdin(Stdio::null())

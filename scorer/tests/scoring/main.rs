@@ -6,6 +6,8 @@
     reason = "a set-up that breaks has to fail the test that asked for it"
 )]
 
+#[path = "../support/collector.rs"]
+mod collector;
 mod dry_run;
 mod faults;
 mod infinity;
@@ -14,6 +16,7 @@ mod races;
 mod registry;
 mod restartable;
 mod round_trips;
+mod secrets;
 mod told;
 mod wire;
 mod world;

@@ -5,9 +5,10 @@ use std::{
     net::{SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -23,11 +24,11 @@ use crate::{
     world::World,
 };
 
-const SEED: &str = include_str!("../../../fixtures/passport/seed.sql");
-const ADDRESS: &str = "0xc9c46882915370c8d324505cd88cde3e7caf2b4a";
+pub(crate) const SEED: &str = include_str!("../../../fixtures/passport/seed.sql");
+pub(crate) const ADDRESS: &str = "0xc9c46882915370c8d324505cd88cde3e7caf2b4a";
 const INTERNAL_TOKEN: &str = "oracle-internal-api-key";
 /// Of an account with a rate limit, which needs Redis.
-const API_KEY: &str = "Ga8856f6.efc6558d184cc822b39c34d4e848cf26";
+pub(crate) const API_KEY: &str = "Ga8856f6.efc6558d184cc822b39c34d4e848cf26";
 
 async fn seeded() -> Restartable {
     Restartable::start(async |pool: &PgPool| {
@@ -40,54 +41,79 @@ async fn seeded() -> Restartable {
 }
 
 /// The program on free ports.
-struct Scorer {
+pub(crate) struct Scorer {
     process: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     metrics: SocketAddr,
+    log: Arc<Mutex<String>>,
+    /// Of the log, to its end.
+    reader: Option<JoinHandle<()>>,
+}
+
+/// The program with its settings.
+pub(crate) fn program(database: &str, redis: Option<&Redis>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scorer"));
+    command
+        .env_clear()
+        .env("SECRET_KEY", "a-key-for-tests")
+        .env("CGRANTS_API_TOKEN", INTERNAL_TOKEN)
+        .env("CERAMIC_CACHE_SCORER_ID", "1")
+        .env(
+            "TRUSTED_IAM_ISSUERS",
+            r#"["did:ethr:0x018d103c154748e8d5a1d7658185125175457f84"]"#,
+        )
+        .env("FF_V2_API", "on")
+        .env("RATELIMIT_ENABLE", "true")
+        .env("ALLOWED_HOSTS", r#"["*"]"#)
+        .env("DEBUG", "off")
+        .env("SCORER_LISTEN", "127.0.0.1:0")
+        .env("SCORER_METRICS_LISTEN", "127.0.0.1:0")
+        .env("DATABASE_URL", database);
+    if let Some(redis) = redis {
+        command.env("CELERY_BROKER_URL", &redis.url);
+    }
+    command
 }
 
 impl Scorer {
     fn start(database: &Restartable, redis: Option<&Redis>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scorer"));
-        command
-            .env_clear()
-            .env("SECRET_KEY", "a-key-for-tests")
-            .env("CGRANTS_API_TOKEN", INTERNAL_TOKEN)
-            .env("CERAMIC_CACHE_SCORER_ID", "1")
-            .env(
-                "TRUSTED_IAM_ISSUERS",
-                r#"["did:ethr:0x018d103c154748e8d5a1d7658185125175457f84"]"#,
-            )
-            .env("FF_V2_API", "on")
-            .env("RATELIMIT_ENABLE", "true")
-            .env("ALLOWED_HOSTS", r#"["*"]"#)
-            .env("DEBUG", "off")
-            .env("SCORER_LISTEN", "127.0.0.1:0")
-            .env("SCORER_METRICS_LISTEN", "127.0.0.1:0")
-            .env("DATABASE_URL", database.url())
-            .stderr(Stdio::piped());
-        if let Some(redis) = redis {
-            command.env("CELERY_BROKER_URL", redis.url());
-        }
-        let mut process = command.spawn().unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        Self::run(program(&database.url(), redis))
+    }
+
+    /// Starts it, and waits until it serves.
+    pub(crate) fn run(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::<Mutex<String>>::default();
+        let kept = Arc::clone(&log);
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut lines = lines.map_while(Result::ok).inspect(move |line| {
+            let mut kept = kept.lock().unwrap();
+            kept.push_str(line);
+            kept.push('\n');
+        });
         let serving = lines
             .by_ref()
-            .map(Result::unwrap)
             .map(|line| serde_json::from_str::<serde_json::Value>(&line).unwrap())
             .find(|line| line["message"] == "serving")
             .expect("the scorer should serve");
         // A full pipe would hold the program up.
-        std::thread::spawn(move || lines.for_each(drop));
+        let reader = std::thread::spawn(move || lines.for_each(drop));
         let address = |name: &str| serving[name].as_str().unwrap().parse().unwrap();
         Self {
             address: address("address"),
             metrics: address("metrics"),
             process,
+            log,
+            reader: Some(reader),
         }
     }
 
-    fn signal(&self, name: &str) {
+    /// What it has said, and goes on to say.
+    pub(crate) fn log(&self) -> Arc<Mutex<String>> {
+        Arc::clone(&self.log)
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")
             .args([format!("-{name}"), self.process.id().to_string()])
             .status()
@@ -95,7 +121,7 @@ impl Scorer {
         assert!(sent.success());
     }
 
-    async fn ended(mut self) -> std::process::ExitStatus {
+    pub(crate) async fn ended(mut self) -> std::process::ExitStatus {
         let ended = async {
             loop {
                 if let Some(status) = self.process.try_wait().unwrap() {
@@ -104,9 +130,11 @@ impl Scorer {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(PATIENCE, ended)
-            .await
-            .expect("the scorer should end")
+        let status = timeout(PATIENCE, ended).await;
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        status.expect("the scorer should end")
     }
 
     async fn internal(&self) -> String {
@@ -132,7 +160,7 @@ impl Scorer {
     }
 
     /// Waits until the service says that it is ready again.
-    async fn recovered(&self) {
+    pub(crate) async fn recovered(&self) {
         let recovered = async {
             while !self.ready().await.starts_with("HTTP/1.1 200") {
                 sleep(Duration::from_millis(50)).await;
@@ -141,8 +169,12 @@ impl Scorer {
         timeout(PATIENCE, recovered).await.expect("ready again");
     }
 
+    pub(crate) async fn metrics(&self) -> String {
+        ask(self.metrics, "/metrics", "").await.unwrap()
+    }
+
     async fn is_up(&self, dependency: &str) -> bool {
-        let metrics = ask(self.metrics, "/metrics", "").await.unwrap();
+        let metrics = self.metrics().await;
         let line = format!("scorer_dependency_up{{dependency=\"{dependency}\"}} ");
         let at = metrics.find(&line).expect("the metric") + line.len();
         metrics[at..].starts_with('1')
@@ -172,25 +204,36 @@ fn score(answer: &str) -> Option<[String; 4]> {
     Some(["address", "score", "error", "stamps"].map(|member| body[member].to_string()))
 }
 
-struct Redis {
+pub(crate) struct Redis {
     process: Child,
-    port: u16,
+    url: String,
 }
 
 impl Redis {
     fn start(port: u16) -> Self {
+        Self::run(&[], format!("redis://127.0.0.1:{port}/0"), port)
+    }
+
+    pub(crate) fn with_password(port: u16, password: &str) -> Self {
+        let url = format!("redis://:{password}@127.0.0.1:{port}/0");
+        Self::run(&["--requirepass", password], url, port)
+    }
+
+    fn run(arguments: &[&str], url: String, port: u16) -> Self {
         let process = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--port", &port.to_string()])
+            .args(arguments)
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server cannot be started: apt-get install redis-server");
-        Self { process, port }
+        Self { process, url }
     }
+}
 
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
-    }
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 impl Drop for Redis {
@@ -212,11 +255,7 @@ impl Drop for Scorer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_away_is_said_and_what_comes_back_is_used() {
     let mut database = seeded().await;
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_port();
     let redis = Redis::start(port);
     let scorer = Scorer::start(&database, Some(&redis));
     scorer.recovered().await;

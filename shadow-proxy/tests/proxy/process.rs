@@ -35,6 +35,9 @@ const SMALL_FILE: &str = "64";
 /// Environment variable with the token of operators.
 pub(crate) const ADMIN_TOKEN: &str = "TEST_ADMIN_TOKEN";
 
+/// Environment variable with the URL of the shared sink.
+pub(crate) const SINK_URL: &str = "SINK_URL";
+
 pub(crate) struct Program {
     process: Child,
     pub(crate) address: SocketAddr,
@@ -70,20 +73,20 @@ impl Program {
         candidate: &Backend,
     ) -> Self {
         let config = directory.join("shadow-proxy.toml");
-        // A token only where the command brings one.
-        let has_token = command.get_envs().any(|(name, _)| name == ADMIN_TOKEN);
-        let admin = if has_token {
-            format!("token_env = \"{ADMIN_TOKEN}\"\n")
-        } else {
-            String::new()
+        // A token and a sink only where the command brings them.
+        let configured = |variable: &str, text: String| {
+            let is_set = command.get_envs().any(|(name, _)| name == variable);
+            if is_set { text } else { String::new() }
         };
+        let admin = configured(ADMIN_TOKEN, format!("token_env = \"{ADMIN_TOKEN}\"\n"));
+        let sink = configured(SINK_URL, format!("[sink]\nurl_env = \"{SINK_URL}\"\n"));
         let text = format!(
             "[listen]\naddress = \"127.0.0.1:0\"\n\
              [admin]\naddress = \"127.0.0.1:0\"\n{admin}\
              [reference]\nurl = \"{}\"\n\
              [candidate]\nkind = \"http\"\nurl = \"{}\"\n\
              [journal]\ndirectory = \"journal\"\n\
-             [stage]\nstate_file = \"stage.json\"\n",
+             [stage]\nstate_file = \"stage.json\"\n{sink}",
             reference.url(),
             candidate.url()
         );

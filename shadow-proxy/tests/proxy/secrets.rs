@@ -2,17 +2,23 @@
 
 use std::{path::Path, process::Command};
 
+use serde_json::Value;
+
 use crate::{
-    process::{ADMIN_TOKEN, Program},
+    process::{ADMIN_TOKEN, Program, SINK_URL},
+    replica::{Database, Relay, run},
     support::{Backend, raw_text},
 };
 
 /// Begins every planted secret.
 const CANARY: &str = "CANARY-93b0";
 
+/// Begins what is no secret and stands beside them: where it is not found nothing was looked through.
+const MARKER: &str = "MARKER-93b0";
+
 fn answer(side: &str) -> Vec<u8> {
     let body = format!(
-        r#"{{"side": "{side}", "access_token": "{CANARY}-body-{side}", "a": [{{"proof": "{CANARY}-proof-{side}"}}]}}"#
+        r#"{{"side": "{MARKER}-{side}", "access_token": "{CANARY}-body-{side}", "a": [{{"proof": "{CANARY}-proof-{side}"}}]}}"#
     );
     format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: a={CANARY}-cookie-{side}\r\n\
@@ -46,20 +52,43 @@ fn contents(directory: &Path) -> String {
     text
 }
 
+/// Every row of the sink.
+async fn rows(database: &Database) -> String {
+    let mut text = String::new();
+    for table in ["run", "route", "signature", "divergence", "stage_change"] {
+        let select = format!("SELECT to_json(one)::text FROM shadow_proxy.{table} one");
+        let mut connection = database.connect().await;
+        let rows = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(select));
+        text.extend(rows.fetch_all(&mut connection).await.unwrap());
+    }
+    text
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_is_in_logs_metrics_pages_or_files() {
+async fn no_secret_is_in_logs_metrics_pages_files_or_the_sink() {
     let directory = tempfile::tempdir().unwrap();
+    let database = Database::new("secrets").await;
+    let relay = Relay::to(&database).await;
+    let (scheme, place) = relay.url.split_once("://").unwrap();
+    let (user, place) = place.split_once('@').unwrap();
+    let sink = format!("{scheme}://{user}:{CANARY}-sink@{place}");
+    let migrated = format!("[reference]\nurl = \"http://h\"\n[sink]\nurl_env = \"{SINK_URL}\"\n");
+    let made = run(directory.path(), &migrated, &sink, &["sink", "migrate"]);
+    assert!(made.status.success(), "{made:?}");
     let reference = Backend::answering(&answer("reference")).await;
     let candidate = Backend::answering(&answer("candidate")).await;
     let token = format!("{CANARY}-admin-token");
     let mut command = Command::new(env!("CARGO_BIN_EXE_shadow-proxy"));
     command
+        .arg("--record")
+        .arg(directory.path().join("recordings"))
         .env(ADMIN_TOKEN, &token)
+        .env(SINK_URL, &sink)
         .env("DATABASE_URL", format!("postgres://u:{CANARY}-url@h/d"))
-        .env("RUST_LOG", "debug");
+        .env("RUST_LOG", "trace");
     let program = Program::run(command, directory.path(), &reference, &candidate);
     let targets = [
-        format!("/internal/embed/weights?token={CANARY}-query&x=1"),
+        format!("/internal/embed/weights?token={CANARY}-query&x={MARKER}-query"),
         format!("/internal/embed/weights?API_KEY={CANARY}-parameter"),
     ];
     for target in &targets {
@@ -95,7 +124,10 @@ async fn no_secret_is_in_logs_metrics_pages_or_files() {
     let found = async {
         loop {
             let status = admin("GET", "/api/status", "", &token).await;
-            if status.contains("\"diverged\":2") {
+            let body = status.split_once("\r\n\r\n").unwrap().1;
+            let status: Value = serde_json::from_str(body).unwrap();
+            let is_kept = status["sink"]["written"] == 2 && status["recording"]["written"] == 3;
+            if status["counts"]["diverged"] == 2 && is_kept {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -103,7 +135,7 @@ async fn no_secret_is_in_logs_metrics_pages_or_files() {
     };
     tokio::time::timeout(crate::support::PATIENCE, found)
         .await
-        .expect("two divergences");
+        .expect("two divergences, shared, and a recording");
     for path in [
         "/",
         "/healthz",
@@ -134,8 +166,31 @@ async fn no_secret_is_in_logs_metrics_pages_or_files() {
         kept.contains("embed-weights") && kept.contains("canary_percent"),
         "{kept}"
     );
-    assert!(!log.is_empty());
-    for (what, text) in [("log", log), ("pages", shown), ("files", kept)] {
+    assert!(log.contains("TRACE"), "{log}");
+    let rows = rows(&database).await;
+    for (what, text) in [
+        ("pages", &shown),
+        ("journal", &contents(&directory.path().join("journal"))),
+        ("recording", &contents(&directory.path().join("recordings"))),
+        ("sink", &rows),
+    ] {
+        for side in ["query", "reference"] {
+            let marker = format!("{MARKER}-{side}");
+            assert!(text.contains(&marker), "{what} has no {marker}: {text}");
+        }
+    }
+    let gone = format!("postgres://u:{CANARY}-nowhere@127.0.0.1:1/d");
+    let refused = run(directory.path(), &migrated, &gone, &["sink", "migrate"]);
+    assert!(!refused.status.success());
+    let said = String::from_utf8([refused.stdout, refused.stderr].concat()).unwrap();
+    assert!(said.starts_with("shadow-proxy: "), "{said}");
+    for (what, text) in [
+        ("log", log),
+        ("pages", shown),
+        ("files", kept),
+        ("sink", rows),
+        ("refusal", said),
+    ] {
         let at = text.find(CANARY);
         let around = at.map(|at| &text[at.saturating_sub(80)..text.len().min(at + 80)]);
         assert_eq!(around, None, "{what}");
