@@ -13,7 +13,7 @@ pub mod retarget;
 pub mod target;
 pub mod upstream;
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
@@ -40,11 +40,11 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// Takes over a client's request; the body is wrapped by the caller.
+    /// Takes over the request of a client with this address; the body is wrapped by the caller.
     pub fn new(
         mut request: Request<Body>,
         raw_target: Option<Bytes>,
-        client: IpAddr,
+        client: &HeaderValue,
         forwarded: ForwardedMode,
     ) -> Self {
         let client_version = request.version();
@@ -53,6 +53,9 @@ impl Outbound {
         let upgrade = may_switch.then(|| hyper::upgrade::on(&mut request));
         address_by_host(&mut request);
         let fields = request.headers_mut();
+        if client_version == Version::HTTP_2 {
+            headers::join_cookies(fields);
+        }
         headers::strip_hop_by_hop(fields);
         headers::set_forwarded(fields, forwarded, client);
         if let Some(protocol) = switch {

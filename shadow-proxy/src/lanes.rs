@@ -10,6 +10,7 @@ use std::{
     num::NonZeroUsize,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
+    time::Duration,
 };
 
 use tokio::runtime::{Builder, Handle};
@@ -27,6 +28,16 @@ pub fn index() -> usize {
 /// As many lanes as the machine has processors.
 pub fn default_count() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Keeps a timer due soon, for as long as its runtime lives. A timer that is due before all others
+/// makes the runtime wake itself through the kernel when it is set, and without this one every
+/// request sets such timers.
+async fn beat() {
+    let mut beat = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        beat.tick().await;
+    }
 }
 
 /// Threads with a runtime of their own each. They end when this is dropped, with whatever still
@@ -53,6 +64,7 @@ impl Lanes {
                 .name(format!("serve-{index}"))
                 .spawn(move || {
                     INDEX.set(index);
+                    runtime.spawn(beat());
                     runtime.block_on(stopped);
                     runtime.shutdown_background();
                 })?;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -33,8 +33,21 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Client {
     pub address: SocketAddr,
+    /// Its address for the header, the same for all requests of a connection.
+    pub forwarded_for: HeaderValue,
     /// To be set when the connection is switched to another protocol.
     pub switched: Arc<AtomicBool>,
+}
+
+impl Client {
+    fn new(address: SocketAddr) -> Self {
+        let name = address.ip().to_canonical().to_string();
+        Self {
+            address,
+            forwarded_for: HeaderValue::try_from(name).expect("addresses are written in ASCII"),
+            switched: Arc::default(),
+        }
+    }
 }
 
 /// Answers requests; never fails, because an error is an answer too.
@@ -76,10 +89,7 @@ pub async fn run(
         let Ok(stream) = stream.into_std() else {
             continue;
         };
-        let client = Client {
-            address,
-            switched: Arc::default(),
-        };
+        let client = Client::new(address);
         let limits = Arc::clone(&limits);
         let (server, service) = (Arc::clone(&server), Arc::clone(&service));
         let watcher = graceful.watcher();
@@ -149,4 +159,19 @@ fn server(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(Duration::from_secs(30))
         .auto_date_header(false);
     server
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_address_is_forwarded_as_the_one_it_maps() {
+        for (address, name) in [
+            ("[::ffff:10.0.0.9]:1", "10.0.0.9"),
+            ("[2001:db8::1]:1", "2001:db8::1"),
+        ] {
+            assert_eq!(Client::new(address.parse().unwrap()).forwarded_for, name);
+        }
+    }
 }

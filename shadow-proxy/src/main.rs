@@ -25,6 +25,10 @@ use shadow_proxy::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Half of the proxy's own work for a request is taking and giving back small pieces of memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Forwards live traffic to the reference, mirrors it to the candidate, judges the difference.
 ///
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the configuration again. The embedded candidate

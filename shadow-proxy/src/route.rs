@@ -1,6 +1,6 @@
 //! Which route a request belongs to, and whom it is about.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, Method, header};
@@ -266,9 +266,9 @@ pub fn can_write(method: &Method) -> bool {
 }
 
 /// Text with its `%41` decoded; an escape that is none stays as it is.
-pub(crate) fn percent_decode(path: &str) -> String {
+pub(crate) fn percent_decode(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
-        return path.to_owned();
+        return path.into();
     }
     let bytes = path.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -290,7 +290,7 @@ pub(crate) fn percent_decode(path: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&decoded).into_owned()
+    String::from_utf8_lossy(&decoded).into_owned().into()
 }
 
 /// Whom a request is about: the address in its path, or in the `did` claim of its bearer token.

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use parking_lot::RwLock;
 use tokio::{runtime::Handle, time::Instant};
 
@@ -222,12 +222,15 @@ impl Service {
             return Err(Failure::ClientBodyTooLarge);
         }
         let request = request.map(|body| {
+            if body.is_end_stream() {
+                return body::empty();
+            }
             ClientBody::new(body, limits.body_idle_timeout.0, limits.request_body.0).boxed_unsync()
         });
         let mut outbound = Outbound::new(
             request,
             raw_target,
-            client.address.ip(),
+            &client.forwarded_for,
             live.config.forwarded.mode,
         );
         if outbound.may_switch() {

@@ -57,7 +57,7 @@ impl RequestHead {
     /// The path, decoded as the reference decodes it.
     pub fn path(&self) -> String {
         let target = self.target();
-        route::percent_decode(target.split('?').next().unwrap_or_default())
+        route::percent_decode(target.split('?').next().unwrap_or_default()).into_owned()
     }
 
     /// The request as `parity` knows it.

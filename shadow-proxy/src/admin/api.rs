@@ -155,7 +155,7 @@ fn parameter(query: &str, name: &str) -> Option<String> {
         .filter_map(|field| field.split_once('='))
         .find(|(field, value)| *field == name && !value.is_empty())
         .map(|(_, value)| value)?;
-    Some(percent_decode(value))
+    Some(percent_decode(value).into_owned())
 }
 
 /// `?route=`: the latency of both sides over time, of one route or of all.

@@ -1,7 +1,5 @@
 //! Hop-by-hop fields end here, end-to-end fields pass in the order they came.
 
-use std::net::IpAddr;
-
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE},
@@ -16,13 +14,18 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Fields that belong to one connection whatever `Connection` says (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [HeaderName; 5] = [
+const HOP_BY_HOP: [HeaderName; 6] = [
     CONNECTION,
     KEEP_ALIVE,
     PROXY_CONNECTION,
+    TE,
     TRANSFER_ENCODING,
     UPGRADE,
 ];
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name)
+}
 
 /// The protocol a message asks to switch to, if it does.
 pub fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
@@ -54,6 +57,10 @@ pub fn is_chunked(headers: &HeaderMap) -> bool {
 
 /// [`strip_hop_by_hop`], leaving `Transfer-Encoding` where it is if `keep_coding`.
 pub fn strip_hop_by_hop_but(headers: &mut HeaderMap, keep_coding: bool) {
+    // Nothing ends here by another's word if `Connection` is not there either.
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     let wants_trailers = headers.get_all(TE).iter().any(|value| {
         value.to_str().is_ok_and(|value| {
             value
@@ -67,11 +74,9 @@ pub fn strip_hop_by_hop_but(headers: &mut HeaderMap, keep_coding: bool) {
         .collect();
     let ends_here = |name: &HeaderName| {
         let kept = keep_coding && *name == TRANSFER_ENCODING;
-        !kept && (HOP_BY_HOP.contains(name) || *name == TE || named.contains(name))
+        !kept && (is_hop_by_hop(name) || named.contains(name))
     };
-    if headers.keys().any(&ends_here) {
-        retain(headers, |name| !ends_here(name));
-    }
+    retain(headers, |name| !ends_here(name));
     if wants_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -84,6 +89,13 @@ fn is_framing(name: &HeaderName) -> bool {
 
 /// `HeaderMap::remove` moves the last field into the gap; this keeps the order.
 fn retain(headers: &mut HeaderMap, keep: impl Fn(&HeaderName) -> bool) {
+    // The last field leaves no gap, and most often it is `Connection`.
+    while let Some(name) = headers.keys().last().filter(|name| !keep(name)).cloned() {
+        headers.remove(&name);
+    }
+    if headers.keys().all(&keep) {
+        return;
+    }
     let mut kept = HeaderMap::with_capacity(headers.len());
     let mut last: Option<HeaderName> = None;
     for (name, value) in headers.drain() {
@@ -100,24 +112,24 @@ fn retain(headers: &mut HeaderMap, keep: impl Fn(&HeaderName) -> bool) {
 
 /// Removes one field without changing the order of the others.
 pub fn remove(headers: &mut HeaderMap, name: &HeaderName) {
-    if headers.contains_key(name) {
-        retain(headers, |field| field != name);
-    }
+    retain(headers, |field| field != name);
 }
 
-/// Says who asked, as configured.
-pub fn set_forwarded(headers: &mut HeaderMap, mode: ForwardedMode, client: IpAddr) {
+/// Says who asked, as configured; `client` is its address.
+pub fn set_forwarded(headers: &mut HeaderMap, mode: ForwardedMode, client: &HeaderValue) {
     if mode == ForwardedMode::Keep {
         return;
     }
     let replace = mode == ForwardedMode::Replace;
-    let address = client.to_canonical().to_string();
     let chain = match joined(headers, &FORWARDED_FOR) {
-        Some(before) if !replace => [before.as_slice(), b", ", address.as_bytes()].concat(),
-        _ => address.into_bytes(),
+        Some(before) if !replace => {
+            let chain = [before.as_slice(), b", ", client.as_bytes()].concat();
+            HeaderValue::from_bytes(&chain).ok()
+        }
+        _ => Some(client.clone()),
     };
-    if let Ok(value) = HeaderValue::from_bytes(&chain) {
-        headers.insert(FORWARDED_FOR, value);
+    if let Some(chain) = chain {
+        headers.insert(FORWARDED_FOR, chain);
     }
     if replace || !headers.contains_key(FORWARDED_PROTO) {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
@@ -223,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_client_address_is_appended_replaced_or_kept() {
-        let client: IpAddr = "::ffff:10.0.0.9".parse().unwrap();
+        let client = HeaderValue::from_static("10.0.0.9");
         let sent = map(&[
             ("host", "h"),
             ("x-forwarded-for", "1.1.1.1"),
@@ -234,13 +246,13 @@ mod tests {
             (ForwardedMode::Replace, "10.0.0.9"),
         ] {
             let mut headers = sent.clone();
-            set_forwarded(&mut headers, mode, client);
+            set_forwarded(&mut headers, mode, &client);
             assert_eq!(headers["x-forwarded-for"], expected);
             assert_eq!(headers.get_all("x-forwarded-for").iter().count(), 1);
             assert_eq!(headers["x-forwarded-proto"], "http");
         }
         let mut headers = sent.clone();
-        set_forwarded(&mut headers, ForwardedMode::Keep, client);
+        set_forwarded(&mut headers, ForwardedMode::Keep, &client);
         assert_eq!(fields(&headers), fields(&sent));
     }
 

@@ -7,6 +7,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::{
         Arc,
@@ -60,6 +61,9 @@ fn is_safe(method: &[u8], target: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/?:@-._~!$&'()*+,;=%".contains(byte);
     target.starts_with(b"/") && target.iter().all(plain) && !target.starts_with(PREFIX.as_bytes())
 }
+
+/// As many fields of a head are parsed without asking for memory: the default limit.
+const FEW_FIELDS: usize = 128;
 
 /// What the next byte belongs to.
 #[derive(Debug, PartialEq, Eq)]
@@ -159,9 +163,16 @@ impl Follower {
             return input.len();
         }
         let buffered = self.head.split();
-        let mut fields = vec![httparse::EMPTY_HEADER; self.header_count];
-        let mut request = httparse::Request::new(&mut fields);
-        match request.parse(&buffered) {
+        let mut few = [const { MaybeUninit::uninit() }; FEW_FIELDS];
+        let mut many = Vec::new();
+        let fields = if self.header_count <= FEW_FIELDS {
+            &mut few[..self.header_count]
+        } else {
+            many.resize_with(self.header_count, MaybeUninit::uninit);
+            &mut many[..]
+        };
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(&buffered, fields) {
             Ok(httparse::Status::Complete(length)) => {
                 let method = request.method.unwrap_or_default().as_bytes();
                 let target = request.path.unwrap_or_default().as_bytes();

@@ -78,13 +78,7 @@ impl Upstream {
         mut request: Request<Body>,
         raw: Option<Bytes>,
     ) -> Result<Response<UpstreamBody>, Failure> {
-        let permit = timeout(
-            self.settings.connect_timeout.0,
-            Arc::clone(&self.room).acquire_owned(),
-        )
-        .await
-        .map_err(|_| Failure::Saturated)?
-        .map_err(|_| Failure::Saturated)?;
+        let permit = self.permit().await?;
         let permission = self.prepare(&mut request);
         let result = match self.settings.protocol {
             Protocol::Http1 => self.over_http1(request, raw).await,
@@ -110,16 +104,23 @@ impl Upstream {
         }
     }
 
+    /// Room for one exchange; waited for as long as for a connection.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waiting = Arc::clone(&self.room).acquire_owned();
+        match timeout(self.settings.connect_timeout.0, waiting).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Failure::Saturated),
+        }
+    }
+
     /// Puts the request into the form the protocol wants; the gate of `100-continue` too.
     fn prepare(&self, request: &mut Request<Body>) -> Option<Permission> {
-        let named = (!self.settings.rewrite_host)
-            .then(|| request.headers().get(header::HOST))
-            .flatten()
-            .and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
         match self.settings.protocol {
             Protocol::Http1 => {
                 *request.version_mut() = Version::HTTP_11;
-                headers::join_cookies(request.headers_mut());
                 if self.settings.rewrite_host || !request.headers().contains_key(header::HOST) {
                     let host = header::HeaderValue::from_str(self.authority.as_str());
                     if let Ok(host) = host {
@@ -129,6 +130,10 @@ impl Upstream {
             }
             Protocol::Http2 => {
                 *request.version_mut() = Version::HTTP_2;
+                let named = (!self.settings.rewrite_host)
+                    .then(|| request.headers().get(header::HOST))
+                    .flatten()
+                    .and_then(|host| uri::Authority::try_from(host.as_bytes()).ok());
                 headers::remove(request.headers_mut(), &header::HOST);
                 let mut parts = std::mem::take(request.uri_mut()).into_parts();
                 parts.scheme = Some(self.scheme.clone());
