@@ -3,6 +3,7 @@
 mod embedded;
 mod http;
 mod live;
+mod raw_target;
 mod recorded;
 
 use std::{fmt, time::Duration};

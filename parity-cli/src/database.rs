@@ -5,6 +5,7 @@ mod capture;
 mod clones;
 mod fresh;
 mod marked;
+mod redis;
 mod restore;
 mod rows;
 mod seed;
@@ -12,6 +13,7 @@ mod seed;
 pub use capture::RowCapture;
 pub use fresh::{FreshDatabase, FreshDatabases};
 pub use marked::{TEST_DATABASE_MARK, TestDatabase};
+pub use redis::{TEST_REDIS_MARK, TestRedis};
 pub use rows::{RowId, SeedRows};
 pub use seed::Seed;
 
@@ -41,8 +43,26 @@ pub enum DatabaseError {
          content may be deleted, run: {statement}"
     )]
     NotMarked { name: String, statement: String },
+    #[error(
+        "Redis database {name} is not marked as a test database, so nothing in it is deleted; if all \
+         its content may be deleted, run: {command}"
+    )]
+    RedisNotMarked { name: String, command: String },
+    #[error(
+        "the {what} {name} is in use by another run, or was given for both sides: each side of each \
+         run needs one of its own"
+    )]
+    InUse { what: &'static str, name: String },
     #[error("the only database is in use")]
     Busy,
+    #[error("not a usable Redis URL: expected redis://[user:password@]host:port/number")]
+    RedisUrl,
+    #[error("{doing} Redis database {name}: {source}")]
+    Redis {
+        doing: &'static str,
+        name: String,
+        source: ::redis::RedisError,
+    },
     #[error("{doing}: {source}")]
     Query {
         doing: &'static str,
@@ -58,5 +78,14 @@ pub enum DatabaseError {
 impl DatabaseError {
     fn query(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Query { doing, source }
+    }
+
+    fn redis(name: &str, doing: &'static str) -> impl FnOnce(::redis::RedisError) -> Self {
+        let name = name.to_owned();
+        move |source| Self::Redis {
+            doing,
+            name,
+            source,
+        }
     }
 }

@@ -4,7 +4,10 @@
 mod catalogue;
 mod change;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use futures::future::BoxFuture;
 use parity::{
@@ -75,11 +78,21 @@ impl Fault {
 pub struct FaultyCandidate {
     inner: Arc<dyn Backend>,
     fault: &'static Fault,
+    has_struck: AtomicBool,
 }
 
 impl FaultyCandidate {
     pub fn new(inner: Arc<dyn Backend>, fault: &'static Fault) -> Self {
-        Self { inner, fault }
+        Self {
+            inner,
+            fault,
+            has_struck: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether any answer so far had something to spoil.
+    pub fn has_struck(&self) -> bool {
+        self.has_struck.load(Ordering::Relaxed)
     }
 }
 
@@ -104,7 +117,7 @@ impl Backend for FaultyCandidate {
             let inner = self.inner.begin(scenario).await?;
             Ok(Box::new(FaultySession {
                 inner,
-                fault: self.fault,
+                candidate: self,
             }) as Box<dyn Session>)
         })
     }
@@ -120,7 +133,7 @@ impl Backend for FaultyCandidate {
 
 struct FaultySession<'s> {
     inner: Box<dyn Session + 's>,
-    fault: &'static Fault,
+    candidate: &'s FaultyCandidate,
 }
 
 impl Session for FaultySession<'_> {
@@ -131,7 +144,9 @@ impl Session for FaultySession<'_> {
     ) -> BoxFuture<'a, Result<Answer, BackendError>> {
         Box::pin(async move {
             let mut answer = self.inner.answer(step, request).await?;
-            self.fault.strike(&mut answer);
+            if self.candidate.fault.strike(&mut answer) {
+                self.candidate.has_struck.store(true, Ordering::Relaxed);
+            }
             Ok(answer)
         })
     }

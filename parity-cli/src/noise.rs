@@ -7,15 +7,15 @@ use std::{collections::HashMap, sync::Arc};
 
 use parity::{
     bind::Bindings,
-    compare::{Context, compare},
-    fixture::{Corpus, Scenario, Step},
+    fixture::{Corpus, Scenario},
     noise::NoiseModel,
     rules::Rules,
 };
 
 use crate::{
-    backend::{Answer, Backend, BackendError, Recorded},
+    backend::{Backend, BackendError, Recorded},
     database::DatabaseError,
+    replay::{Answers, compare_answers},
 };
 
 /// Where the second answers come from.
@@ -62,8 +62,8 @@ impl Twice {
         scenario: &Scenario,
         learnt: &mut Learnt,
     ) -> Result<(), DatabaseError> {
-        let (first, broken) = answers(self.reference.as_ref(), scenario).await?;
-        if let Some(reason) = broken {
+        let first = Answers::of(self.reference.as_ref(), scenario).await?;
+        if let Some((_, reason)) = first.broken {
             learnt.left_out.push(format!("{}: {reason}", scenario.name));
         }
         let recorded = Recorded;
@@ -84,7 +84,7 @@ impl Twice {
         };
         let mut bindings = Bindings::default();
         let mut result = Ok(());
-        for ((step, twin), first) in scenario.steps.iter().zip(&twin.steps).zip(first) {
+        for ((step, twin), first) in scenario.steps.iter().zip(&twin.steps).zip(first.given) {
             let route = self.rules.route(&step.request, &step.tags);
             if self.rules.route(&twin.request, &twin.tags) != route {
                 let reason = format!("step {} asks something else the second time", step.step);
@@ -99,33 +99,13 @@ impl Twice {
                     break;
                 }
             };
-            self.learn(step, &route, &mut bindings, [&first, &second], learnt);
+            let answers = [&first, &second];
+            let comparison = compare_answers(&self.rules, step, &route, &mut bindings, answers);
+            learnt.model.observe(&route, &comparison);
+            learnt.compared += 1;
         }
         session.end().await;
         result
-    }
-
-    fn learn(
-        &self,
-        step: &Step,
-        route: &str,
-        bindings: &mut Bindings,
-        [first, second]: [&Answer; 2],
-        learnt: &mut Learnt,
-    ) {
-        if let (Some(ours), Some(theirs)) = (first.clock, second.clock)
-            && ours != theirs
-        {
-            bindings.clocks_showed(ours, theirs);
-        }
-        let context = Context {
-            rules: &self.rules,
-            route,
-            tags: &step.tags,
-        };
-        let comparison = compare(&context, bindings, &first.observation, &second.observation);
-        learnt.model.observe(route, &comparison);
-        learnt.compared += 1;
     }
 
     /// Stops whatever was started.
@@ -135,30 +115,6 @@ impl Twice {
             backend.close().await;
         }
     }
-}
-
-/// The answers to a scenario's steps, up to the first that has none and why it has none.
-async fn answers(
-    backend: &dyn Backend,
-    scenario: &Scenario,
-) -> Result<(Vec<Answer>, Option<String>), DatabaseError> {
-    let mut answers = Vec::with_capacity(scenario.steps.len());
-    let mut session = match backend.begin(scenario).await {
-        Ok(session) => session,
-        Err(error) => return Ok((answers, Some(reason_of(error)?))),
-    };
-    let mut broken = None;
-    for step in &scenario.steps {
-        match session.answer(step, &step.request).await {
-            Ok(answer) => answers.push(answer),
-            Err(error) => {
-                broken = Some(reason_of(error));
-                break;
-            }
-        }
-    }
-    session.end().await;
-    Ok((answers, broken.transpose()?))
 }
 
 fn leave_out(

@@ -5,7 +5,8 @@
 //! reported.
 
 mod acceptance;
-mod cache;
+mod in_turn;
+mod judge;
 mod selection;
 
 use std::{
@@ -17,20 +18,21 @@ use futures::{StreamExt as _, stream};
 use parity::{
     bind::Bindings,
     clocks::Span,
-    compare::{Comparison, Context, Observation, compare},
+    compare::{Comparison, Observation},
     exchange::Request,
     fixture::{FixtureError, Scenario, Step},
-    outcome::Outcome,
     report::{Builder, LeftOut, Pair},
     rules::Rules,
 };
 
 use crate::{
-    backend::{Answer, Backend, BackendError, Session},
+    backend::{Backend, BackendError, Session},
     database::DatabaseError,
 };
 
 pub use acceptance::Acceptance;
+pub(crate) use in_turn::Answers;
+pub(crate) use judge::compare_answers;
 pub use selection::{Selection, Shard};
 
 /// Two sides and how to compare them.
@@ -189,13 +191,14 @@ impl Replay {
                 Ok(answers)
             };
             let result = match answers.await {
-                Ok((reference, candidate)) => StepResult::Compared(Box::new(self.judge(
+                Ok((reference, candidate)) => judge::judge(
+                    &self.rules,
                     step,
                     &route,
                     &mut bindings,
                     reference,
                     candidate,
-                ))),
+                ),
                 Err(BackendError::Database(error)) => return Err(error.into()),
                 Err(error) => {
                     broken_at = Some(step.step);
@@ -205,47 +208,6 @@ impl Replay {
             played.push(PlayedStep { route, result });
         }
         Ok(())
-    }
-
-    fn judge(
-        &self,
-        step: &Step,
-        route: &str,
-        bindings: &mut Bindings,
-        reference: Answer,
-        candidate: Answer,
-    ) -> Compared {
-        if let (Some(ours), Some(theirs)) = (reference.clock, candidate.clock)
-            && ours != theirs
-        {
-            bindings.clocks_showed(ours, theirs);
-        }
-        let context = Context {
-            rules: &self.rules,
-            route,
-            tags: &step.tags,
-        };
-        let mut comparison = compare(
-            &context,
-            bindings,
-            &reference.observation,
-            &candidate.observation,
-        );
-        if let (Some(reference), Some(candidate)) = (&reference.cache, &candidate.cache) {
-            let diverged = cache::compare(reference, candidate);
-            if !diverged.is_empty() && comparison.outcome != Outcome::NotComparable {
-                comparison.outcome = Outcome::Diverged;
-            }
-            comparison.diverged.extend(diverged);
-        }
-        Compared {
-            request: step.request.clone(),
-            latency: [reference.latency, candidate.latency],
-            clock: reference.clock,
-            reference: reference.observation,
-            candidate: candidate.observation,
-            comparison,
-        }
     }
 
     fn left_out(&self, step: &Step, why: LeftOut, reason: String) -> PlayedStep {

@@ -16,7 +16,7 @@ use scorer::{
 
 use crate::{
     backend::{Backend, Embedded, HttpClient, Live, Recorded},
-    database::{DatabaseError, Seed, TestDatabase},
+    database::{DatabaseError, Seed, TestDatabase, TestRedis},
     exit::Failure,
     terminal::Terminal,
 };
@@ -51,6 +51,24 @@ pub struct Sides {
         hide_env_values = true
     )]
     pub candidate_db: Option<String>,
+    /// Redis database of a live reference, with its number in the URL. It is emptied before every
+    /// scenario and before steps that ask for it, and watched for entries that are set; it has to be
+    /// marked as a test database.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PARITY_REFERENCE_REDIS",
+        hide_env_values = true
+    )]
+    pub reference_redis: Option<String>,
+    /// Redis database of a live candidate, as for the reference.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PARITY_CANDIDATE_REDIS",
+        hide_env_values = true
+    )]
+    pub candidate_redis: Option<String>,
     /// Server on which the embedded candidate's databases are made, under names of their own;
     /// without it, an installed PostgreSQL is started, else the carried one.
     #[arg(
@@ -169,17 +187,17 @@ impl Sides {
         let reference: Arc<dyn Backend> = match self.reference.as_str() {
             "recorded" => Arc::new(Recorded),
             "embedded" => Arc::new(self.embedded(reader, seed.clone()).await?),
-            url => Arc::new(
-                self.live(url, self.reference_db.as_deref(), seed.as_ref())
-                    .await?,
-            ),
+            url => {
+                let (database, redis) = (&self.reference_db, &self.reference_redis);
+                Arc::new(self.live(url, database, redis).open(seed.as_ref()).await?)
+            }
         };
         let candidate: Arc<dyn Backend> = match self.candidate.as_str() {
-            "embedded" => Arc::new(self.embedded(reader, seed).await?),
-            url => Arc::new(
-                self.live(url, self.candidate_db.as_deref(), seed.as_ref())
-                    .await?,
-            ),
+            "embedded" => Arc::new(self.embedded(reader, seed.clone()).await?),
+            url => {
+                let (database, redis) = (&self.candidate_db, &self.candidate_redis);
+                Arc::new(self.live(url, database, redis).open(seed.as_ref()).await?)
+            }
         };
         Ok([reference, candidate])
     }
@@ -194,15 +212,36 @@ impl Sides {
         open_embedded(settings, seed, mode, self.postgres.as_deref()).await
     }
 
-    async fn live(
+    fn live<'a>(
         &self,
-        url: &str,
-        database: Option<&str>,
-        seed: Option<&Seed>,
-    ) -> Result<Live, Failure> {
-        let client =
-            HttpClient::new(url, Duration::from_millis(self.timeout)).map_err(Failure::usage)?;
-        let database = match database {
+        url: &'a str,
+        database: &'a Option<String>,
+        redis: &'a Option<String>,
+    ) -> LiveSide<'a> {
+        LiveSide {
+            url,
+            database: database.as_deref(),
+            redis: redis.as_deref(),
+            timeout: Duration::from_millis(self.timeout),
+            clock_skew: Duration::from_millis(self.clock_skew),
+        }
+    }
+}
+
+/// A live backend as the command line names it.
+pub(crate) struct LiveSide<'a> {
+    pub(crate) url: &'a str,
+    pub(crate) database: Option<&'a str>,
+    pub(crate) redis: Option<&'a str>,
+    pub(crate) timeout: Duration,
+    pub(crate) clock_skew: Duration,
+}
+
+impl LiveSide<'_> {
+    /// Connects to what is given of it, and brings that to the seed.
+    pub(crate) async fn open(&self, seed: Option<&Seed>) -> Result<Live, Failure> {
+        let client = HttpClient::new(self.url, self.timeout).map_err(Failure::usage)?;
+        let database = match self.database {
             Some(url) => Some(
                 TestDatabase::open(url, seed)
                     .await
@@ -210,11 +249,11 @@ impl Sides {
             ),
             None => None,
         };
-        Ok(Live::new(
-            client,
-            database,
-            Duration::from_millis(self.clock_skew),
-        ))
+        let redis = match self.redis {
+            Some(url) => Some(TestRedis::open(url).await.map_err(Failure::usage)?),
+            None => None,
+        };
+        Ok(Live::new(client, database, redis, self.clock_skew))
     }
 }
 

@@ -160,6 +160,13 @@ async fn minimise_brings_a_fault_in_a_long_session_to_at_most_three_steps() {
             .await
             .expect("shrunk");
         let steps = &reproduction.minimized.scenario.steps;
+        println!(
+            "{}: {} steps after {} plays, nothing left to try: {}",
+            fault.name,
+            steps.len(),
+            reproduction.minimized.tried,
+            reproduction.minimized.complete,
+        );
         if steps.len() > 3 {
             failures.push(format!("{}: {} steps are left", fault.name, steps.len()));
         }

@@ -5,6 +5,7 @@
 //! and each use of a rule is reported as a tolerated difference.
 
 mod body;
+mod cache;
 mod effects;
 mod excerpt;
 mod headers;
@@ -23,6 +24,7 @@ use crate::{
     rules::{Rule, Rules},
 };
 
+pub use cache::{CacheComparison, compare_cache};
 pub use excerpt::text_diff;
 pub use patch::json_patch;
 

@@ -1,7 +1,7 @@
 //! Reviewed equivalences: where two different answers are as good as each other, and why.
 //!
 //! One TOML file names the routes, the identities that the server makes, the headers that are not
-//! compared, and the rules. A rule never says "ignore": each [`Equivalence`] states what both
+//! compared, the cache keys that hold the time, and the rules. A rule never says "ignore": each [`Equivalence`] states what both
 //! values must still look like, and a value that does not is a divergence of kind
 //! [`RuleViolated`](crate::outcome::Kind::RuleViolated).
 
@@ -34,6 +34,7 @@ pub struct Rules {
     headers: HeaderProfile,
     identities: Identities,
     data_keys: Vec<Pattern>,
+    clock_keys: Vec<String>,
     rules: Vec<Rule>,
 }
 
@@ -100,6 +101,12 @@ impl Rules {
     /// Objects whose keys are data and not names.
     pub(crate) fn data_keys(&self) -> &[Pattern] {
         &self.data_keys
+    }
+
+    /// The prefix of a cache key that holds the time, where the file names it.
+    pub(crate) fn clock_key(&self, key: &str) -> Option<&str> {
+        let mut prefixes = self.clock_keys.iter().map(String::as_str);
+        prefixes.find(|prefix| key.starts_with(prefix))
     }
 
     pub(crate) fn identities(&self) -> &Identities {

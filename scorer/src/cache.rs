@@ -36,6 +36,21 @@ pub enum CacheValue {
     Text(String),
 }
 
+impl CacheValue {
+    /// What the bytes of a Redis entry mean when either service wrote them: an integer or a pickled
+    /// text. Nothing for other bytes.
+    #[must_use]
+    pub fn from_redis(bytes: &[u8]) -> Option<Self> {
+        let count = std::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let counter = count.filter(|count: &u64| count.to_string().as_bytes() == bytes);
+        counter
+            .map(Self::Counter)
+            .or_else(|| pickle::loads(bytes).map(Self::Text))
+    }
+}
+
 /// The cache cannot answer. The Python service lets such errors through to the 500 page.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {

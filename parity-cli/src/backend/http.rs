@@ -15,7 +15,7 @@ use parity::{
     redact::mask_user_info,
 };
 
-use super::BackendError;
+use super::{BackendError, raw_target};
 
 /// Headers that belong to a connection, not to the request.
 const HOP_BY_HOP: [&str; 6] = [
@@ -85,9 +85,13 @@ impl HttpClient {
     /// # Errors
     /// The request cannot be put as HTTP/1.1, or no whole answer came in time.
     pub async fn send(&self, request: &Request) -> Result<Response, BackendError> {
-        let request = self.message(request)?;
+        let message = self.message(request)?;
         let exchange = async {
-            let response = self.client.request(request).await.map_err(broken)?;
+            let response = if is_kept(message.uri(), &request.target) {
+                self.client.request(message).await.map_err(broken)?
+            } else {
+                raw_target::send(&self.base, message, &request.target).await?
+            };
             let (head, body) = response.into_parts();
             let body = body.collect().await.map_err(broken)?.to_bytes();
             let headers = head
@@ -106,19 +110,21 @@ impl HttpClient {
             .map_err(|_| BackendError::TimedOut(self.timeout))?
     }
 
+    /// The request as hyper takes it, with `/` for a target that `http::Uri` does not keep.
     fn message(&self, request: &Request) -> Result<http::Request<Full<Bytes>>, BackendError> {
         let cannot = |what: &str, error: &dyn std::fmt::Display| {
             BackendError::CannotAsk(format!("{what} cannot be sent as HTTP/1.1: {error}"))
         };
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|error| cannot("the method", &error))?;
-        let uri: Uri = format!("{}{}", self.base, request.target)
-            .parse()
-            .map_err(|error| cannot("the target", &error))?;
-        let kept = uri.path_and_query().map(|kept| kept.as_str());
-        if kept != Some(request.target.as_str()) {
-            return Err(cannot("the target", &"it would be rewritten"));
+        if !request.target.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(cannot("the target", &"it is no single word of ASCII"));
         }
+        let uri = format!("{}{}", self.base, request.target)
+            .parse()
+            .ok()
+            .filter(|uri| is_kept(uri, &request.target))
+            .unwrap_or_else(|| Uri::from_static("/"));
         let mut message = http::Request::new(Full::new(request.body.clone()));
         *message.method_mut() = method;
         *message.uri_mut() = uri;
@@ -136,7 +142,12 @@ impl HttpClient {
     }
 }
 
-fn broken(error: impl std::error::Error) -> BackendError {
+/// Whether the target goes out as it is.
+fn is_kept(uri: &Uri, target: &str) -> bool {
+    uri.path_and_query().map(|kept| kept.as_str()) == Some(target)
+}
+
+pub(super) fn broken(error: impl std::error::Error) -> BackendError {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -149,6 +160,8 @@ fn broken(error: impl std::error::Error) -> BackendError {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
     fn client(base: &str) -> Result<HttpClient, String> {
@@ -166,16 +179,41 @@ mod tests {
     }
 
     #[test]
-    fn a_target_goes_out_as_it_is_or_not_at_all() {
+    fn a_target_is_kept_or_written_raw_or_refused() {
         let client = client("http://127.0.0.1:1").unwrap();
         for target in ["/a/../b", "/%41//c?x=%2F&y={1}", "/?", "//", "/a?b?c"] {
             let message = client.message(&request(target)).unwrap();
             let sent = message.uri().path_and_query().unwrap().as_str();
             assert_eq!(sent, target);
         }
-        for target in ["/a b", "/a#b"] {
+        for target in ["/a#b", "/a?b#c", "a"] {
+            let message = client.message(&request(target)).unwrap();
+            assert!(!is_kept(message.uri(), target), "{target}");
+        }
+        for target in ["/a b", "/\u{e4}", "/a\r\nb"] {
             assert!(client.message(&request(target)).is_err(), "{target}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_target_with_a_number_sign_arrives_as_it_was_given() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut head).await.unwrap();
+            }
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            stream.write_all(answer).await.unwrap();
+            head
+        });
+        let client = client(&format!("http://{address}")).unwrap();
+        let response = client.send(&request("/a?b#c")).await.unwrap();
+        assert_eq!(&response.body[..], b"ok");
+        let head = served.await.unwrap();
+        assert_eq!(head, b"GET /a?b#c HTTP/1.1\r\nX-Name: \xfc\r\n\r\n");
     }
 
     #[test]

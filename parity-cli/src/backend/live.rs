@@ -1,4 +1,4 @@
-//! A running service over HTTP, with its test database where that is given.
+//! A running service over HTTP, with its test database and its Redis where they are given.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use parity::{
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{Answer, Backend, BackendError, HttpClient, Session};
-use crate::database::{DatabaseError, RowCapture, SeedRows, TestDatabase};
+use crate::database::{DatabaseError, RowCapture, SeedRows, TestDatabase, TestRedis};
 
 /// A live backend.
 #[derive(Debug)]
@@ -21,16 +21,25 @@ pub struct Live {
     client: HttpClient,
     /// Held by the scenario that plays on it.
     database: Option<Mutex<TestDatabase>>,
+    /// As the database.
+    redis: Option<Mutex<TestRedis>>,
     /// How far its clock may be from the one of this machine.
     clock_skew: Duration,
 }
 
 impl Live {
-    /// Without a database nothing is reset between scenarios, and rows are not compared.
-    pub fn new(client: HttpClient, database: Option<TestDatabase>, clock_skew: Duration) -> Self {
+    /// Without a database no rows are reset between scenarios or compared, without Redis no cache
+    /// entries.
+    pub fn new(
+        client: HttpClient,
+        database: Option<TestDatabase>,
+        redis: Option<TestRedis>,
+        clock_skew: Duration,
+    ) -> Self {
         Self {
             client,
             database: database.map(Mutex::new),
+            redis: redis.map(Mutex::new),
             clock_skew,
         }
     }
@@ -38,15 +47,17 @@ impl Live {
 
 impl Backend for Live {
     fn describe(&self) -> String {
-        let state = match self.database {
-            Some(_) => "reset per scenario",
-            None => "not reset, rows not compared",
+        let state = match (&self.database, &self.redis) {
+            (Some(_), Some(_)) => "rows and cache reset per scenario",
+            (Some(_), None) => "rows reset per scenario, the cache not",
+            (None, Some(_)) => "cache reset per scenario, rows not compared",
+            (None, None) => "not reset, rows not compared",
         };
         format!("{} ({state})", self.client.base())
     }
 
     fn concurrency(&self) -> usize {
-        if self.database.is_some() {
+        if self.database.is_some() || self.redis.is_some() {
             1
         } else {
             usize::MAX
@@ -66,10 +77,19 @@ impl Backend for Live {
                     Some((database, capture))
                 }
             };
+            let cache = match &self.redis {
+                None => None,
+                Some(redis) => {
+                    let mut redis = redis.lock().await;
+                    redis.reset().await?;
+                    Some(redis)
+                }
+            };
             Ok(Box::new(LiveSession {
                 client: &self.client,
                 clock_skew: self.clock_skew,
                 rows,
+                cache,
             }) as Box<dyn Session>)
         })
     }
@@ -90,6 +110,9 @@ impl Backend for Live {
             if let Some(database) = &self.database {
                 database.lock().await.close().await;
             }
+            if let Some(redis) = &self.redis {
+                redis.lock().await.close().await;
+            }
         })
     }
 }
@@ -98,6 +121,7 @@ struct LiveSession<'b> {
     client: &'b HttpClient,
     clock_skew: Duration,
     rows: Option<(MutexGuard<'b, TestDatabase>, RowCapture)>,
+    cache: Option<MutexGuard<'b, TestRedis>>,
 }
 
 impl Session for LiveSession<'_> {
@@ -108,10 +132,14 @@ impl Session for LiveSession<'_> {
     ) -> BoxFuture<'a, Result<Answer, BackendError>> {
         Box::pin(async {
             let began = Utc::now();
-            if step.redis_flush_before {
-                return Err(BackendError::CannotAsk(
-                    "the step needs an empty cache, which a live backend is not given".to_owned(),
-                ));
+            match (step.redis_flush_before, &mut self.cache) {
+                (false, _) => {}
+                (true, Some(redis)) => redis.reset().await?,
+                (true, None) => {
+                    return Err(BackendError::CannotAsk(
+                        "the step needs an empty cache, and the Redis is not given".to_owned(),
+                    ));
+                }
             }
             match (&step.sql_before, &mut self.rows) {
                 (None, _) => {}
@@ -143,9 +171,13 @@ impl Session for LiveSession<'_> {
                 Some((_, capture)) => Some(capture.take().await?),
                 None => None,
             };
+            let cache = match &mut self.cache {
+                Some(redis) => Some(redis.take().await?),
+                None => None,
+            };
             Ok(Answer {
                 observation: Observation { response, effects },
-                cache: None,
+                cache,
                 latency: Some(latency),
                 clock: Some(clock),
             })

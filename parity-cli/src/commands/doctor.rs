@@ -99,7 +99,7 @@ async fn clean(
     let mut diverged = Vec::new();
     let mut compared = 0;
     for scenario in sample {
-        let played = play(&replay, scenario).await?;
+        let played = play_in_turn(&replay, scenario).await?;
         compared += steps_compared(&played);
         if diverges(&played) {
             diverged.push(scenario.name.clone());
@@ -140,8 +140,9 @@ async fn caught(
     let mut without = 0;
     for fault in FAULTS {
         let faulty = Arc::new(FaultyCandidate::new(Arc::clone(reference), fault));
-        let replay = between(rules, reference, faulty);
-        let struck: Vec<&Scenario> = sample
+        let candidate = Arc::<FaultyCandidate>::clone(&faulty);
+        let replay = between(rules, reference, candidate);
+        let likely: Vec<&Scenario> = sample
             .iter()
             .filter(|scenario| {
                 scenario
@@ -152,16 +153,17 @@ async fn caught(
             .take(TRIES)
             .collect();
         let mut found = false;
-        for scenario in &struck {
-            found = diverges(&play(&replay, scenario).await?);
+        for scenario in &likely {
+            found = diverges(&play_in_turn(&replay, scenario).await?);
             if found {
                 break;
             }
         }
-        match (found, struck.is_empty()) {
+        match (found, faulty.has_struck()) {
             (true, _) => caught += 1,
-            (false, true) => without += 1,
-            (false, false) => missed.push(fault.name),
+            // What is recorded may be no part of what a live reference answers, such as a time.
+            (false, false) => without += 1,
+            (false, true) => missed.push(fault.name),
         }
     }
     Ok(Check {
@@ -267,6 +269,14 @@ fn between(
 async fn play(replay: &Replay, scenario: &Scenario) -> Result<Played, Failure> {
     replay
         .play(scenario.clone())
+        .await
+        .map_err(Failure::internal)
+}
+
+/// For a reference against itself: it may have one state only.
+async fn play_in_turn(replay: &Replay, scenario: &Scenario) -> Result<Played, Failure> {
+    replay
+        .play_in_turn(scenario.clone())
         .await
         .map_err(Failure::internal)
 }

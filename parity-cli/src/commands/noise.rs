@@ -12,12 +12,12 @@ use parity::{fixture::Reader, noise::ProposalsFor};
 use serde_json::json;
 
 use crate::{
-    backend::{Backend, HttpClient, Live, Recorded},
-    database::{DatabaseError, Seed, TestDatabase},
+    backend::{Backend, Recorded},
+    database::{DatabaseError, Seed},
     exit::{Exit, Failure},
     noise::{Again, Learnt, Twice},
     replay::Selection,
-    sides::RulesFile,
+    sides::{LiveSide, RulesFile},
     terminal::Terminal,
 };
 
@@ -65,6 +65,23 @@ pub struct Arguments {
         hide_env_values = true
     )]
     again_db: Option<String>,
+    /// Redis database of the live reference, emptied before each scenario is played; it has to be
+    /// marked as a test database.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PARITY_REFERENCE_REDIS",
+        hide_env_values = true
+    )]
+    reference_redis: Option<String>,
+    /// Redis database of the second instance, as for the reference.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PARITY_AGAIN_REDIS",
+        hide_env_values = true
+    )]
+    again_redis: Option<String>,
     #[command(flatten)]
     rules: RulesFile,
     /// Only scenarios whose name has this part or, with `*`, `?` or `[`, matches this glob.
@@ -153,27 +170,24 @@ async fn open(
         origin: arguments.fixtures.join("seed.sql").display().to_string(),
         sql,
     });
-    let live = async |url: &str, database: Option<&str>| -> Result<Live, Failure> {
-        let timeout = Duration::from_millis(arguments.timeout);
-        let client = HttpClient::new(url, timeout).map_err(Failure::usage)?;
-        let database = match database {
-            Some(url) => Some(
-                TestDatabase::open(url, seed.as_ref())
-                    .await
-                    .map_err(Failure::usage)?,
-            ),
-            None => None,
+    let live = async |url: &str, database: &Option<String>, redis: &Option<String>| {
+        let side = LiveSide {
+            url,
+            database: database.as_deref(),
+            redis: redis.as_deref(),
+            timeout: Duration::from_millis(arguments.timeout),
+            clock_skew: Duration::from_millis(arguments.clock_skew),
         };
-        let clock_skew = Duration::from_millis(arguments.clock_skew);
-        Ok(Live::new(client, database, clock_skew))
+        side.open(seed.as_ref()).await
     };
     let reference: Arc<dyn Backend> = match arguments.reference.as_str() {
         "recorded" => Arc::new(Recorded),
-        url => Arc::new(live(url, arguments.reference_db.as_deref()).await?),
+        url => Arc::new(live(url, &arguments.reference_db, &arguments.reference_redis).await?),
     };
     let again = match arguments.again.as_deref() {
         Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-            Again::Backend(Arc::new(live(url, arguments.again_db.as_deref()).await?))
+            let again = live(url, &arguments.again_db, &arguments.again_redis).await?;
+            Again::Backend(Arc::new(again))
         }
         Some(directory) => {
             let reader = super::open(Path::new(directory), terminal)?;

@@ -99,7 +99,7 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
         .map_err(Failure::usage)?;
     let seed = arguments.seed.as_deref().map(read).transpose()?;
     let settings = arguments.settings.as_deref().map(read).transpose()?;
-    let database = match &arguments.db {
+    let mut database = match &arguments.db {
         None => None,
         Some(url) => {
             let seed = seed.as_ref().map(|sql| Seed {
@@ -115,7 +115,7 @@ pub(crate) async fn run(arguments: &Arguments, terminal: Terminal) -> Result<Exi
         }
     };
     let recorded = record(arguments, client, database.as_ref(), terminal).await;
-    if let Some(database) = database {
+    if let Some(database) = &mut database {
         database.close().await;
     }
     let corpus = Corpus {

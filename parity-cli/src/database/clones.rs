@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use scorer::embedded::Postgres;
 use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool,
+    AssertSqlSafe, Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{DatabaseError, fresh::connect};
+use super::DatabaseError;
 
 /// Connections of one service under test.
 const POOL_SIZE: u32 = 4;
@@ -97,6 +97,12 @@ impl Clones {
         }
         Ok(())
     }
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseError> {
+    PgConnection::connect_with(options)
+        .await
+        .map_err(DatabaseError::query("connecting to the database"))
 }
 
 async fn drop_database(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use parity::effects::Effects;
 use parking_lot::Mutex;
 use scorer::embedded::Postgres;
-use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection, PgPool, pool::PoolConnection,
-    postgres::PgConnectOptions,
-};
+use sqlx::{AssertSqlSafe, PgPool, pool::PoolConnection};
 
 use super::{
     DatabaseError, RowCapture, Seed, SeedRows, apply,
@@ -162,13 +159,6 @@ async fn fill(pool: &PgPool, seed: &Seed) -> Result<Vec<Table>, DatabaseError> {
 
 async fn acquire(pool: &PgPool) -> Result<PoolConnection<sqlx::Postgres>, DatabaseError> {
     pool.acquire()
-        .await
-        .map_err(DatabaseError::query("connecting to the database"))
-}
-
-/// Opens one connection with these options.
-pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseError> {
-    PgConnection::connect_with(options)
         .await
         .map_err(DatabaseError::query("connecting to the database"))
 }

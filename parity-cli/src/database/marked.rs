@@ -1,7 +1,7 @@
 //! The database of a live backend: reset in place, and only if somebody said that it is for tests.
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, PgPool,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -19,21 +19,26 @@ pub const TEST_DATABASE_MARK: &str = "parity test database";
 pub struct TestDatabase {
     pool: PgPool,
     tables: Vec<Table>,
+    /// Has the database for this run, until it is closed.
+    claim: Option<PgConnection>,
 }
+
+/// Which advisory lock a run takes.
+const LOCK: &str = "hashtextextended('parity test database', 0)";
 
 impl TestDatabase {
     /// Empties the database, loads the seed and keeps the result to reset to. Without a seed the
     /// present content is kept. A database without tables gets the schema of the service first.
     ///
     /// # Errors
-    /// The database cannot be reached, is not marked as a test database, its role may not switch
-    /// triggers off, or the seed does not load.
+    /// The database cannot be reached, is not marked as a test database, is in use by a run, its role
+    /// may not switch triggers off, or the seed does not load.
     pub async fn open(url: &str, seed: Option<&Seed>) -> Result<Self, DatabaseError> {
         let options: PgConnectOptions = url
             .parse()
             .map_err(DatabaseError::query("reading the database URL"))?;
         let pool = PgPoolOptions::new()
-            .max_connections(2)
+            .max_connections(3)
             .acquire_timeout(std::time::Duration::from_secs(5))
             // A seed holds values.
             .connect_with(options.disable_statement_logging())
@@ -61,6 +66,7 @@ impl TestDatabase {
                 name,
             });
         }
+        let claim = claim(&pool, name).await?;
         if capture::tables(&mut connection).await?.is_empty() {
             scorer::embedded::migrate(&pool).await?;
         }
@@ -77,7 +83,11 @@ impl TestDatabase {
         capture::install(&mut connection, &tables).await?;
         restore::keep(&mut connection, &tables).await?;
         drop(connection);
-        Ok(Self { pool, tables })
+        Ok(Self {
+            pool,
+            tables,
+            claim: Some(claim),
+        })
     }
 
     /// Brings every table that changed back to where it was.
@@ -115,8 +125,8 @@ impl TestDatabase {
         super::fresh::run_for_scenario(&self.pool, sql).await
     }
 
-    /// Takes out everything that was added to watch and reset the database.
-    pub async fn close(&self) {
+    /// Takes out everything that was added to watch and reset the database, and leaves it to others.
+    pub async fn close(&mut self) {
         let sql = format!(
             "SET client_min_messages = warning;
              SELECT {PRISTINE}.restore();
@@ -125,6 +135,33 @@ impl TestDatabase {
         if let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&self.pool).await {
             tracing::warn!(%error, "the test database still has the triggers of this run");
         }
+        if let Some(mut claim) = self.claim.take() {
+            // The lock ends with the connection, however that ends; said first, it has ended by now.
+            let unlock = format!("SELECT pg_advisory_unlock({LOCK})");
+            let _ = sqlx::raw_sql(AssertSqlSafe(unlock))
+                .execute(&mut claim)
+                .await;
+            let _ = claim.close().await;
+        }
         self.pool.close().await;
     }
+}
+
+/// Takes the database for this run for as long as the connection lasts.
+async fn claim(pool: &PgPool, name: String) -> Result<PgConnection, DatabaseError> {
+    let doing = "looking for other runs on the test database";
+    let connection = pool.acquire().await.map_err(DatabaseError::query(doing))?;
+    let mut connection = connection.detach();
+    let lock = format!("SELECT pg_try_advisory_lock({LOCK})");
+    let is_ours: bool = sqlx::query_scalar(AssertSqlSafe(lock))
+        .fetch_one(&mut connection)
+        .await
+        .map_err(DatabaseError::query(doing))?;
+    if !is_ours {
+        return Err(DatabaseError::InUse {
+            what: "test database",
+            name,
+        });
+    }
+    Ok(connection)
 }

@@ -1,8 +1,12 @@
 //! The commands through the real binary, between two scorers that serve HTTP and write, each into a
-//! PostgreSQL database of its own.
+//! PostgreSQL and a Redis database of its own.
+//!
+//! Needs an installed PostgreSQL and `redis-server` (`scripts/install-test-tools`).
 
+mod cache;
 mod explore;
 mod minimize;
+mod redis_server;
 mod replay;
 #[path = "../reproduction/reproduction.rs"]
 mod reproduction;

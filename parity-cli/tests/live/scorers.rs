@@ -24,6 +24,8 @@ use scorer::{
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool, postgres::PgConnectOptions};
 
+use super::redis_server::RedisServer;
+
 const SPOIL_ROWS: &str = "
     CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN NEW.path := NEW.path || '/'; RETURN NEW; END $$;
@@ -34,14 +36,20 @@ const SPOIL_ROWS: &str = "
 pub(crate) struct LiveScorer {
     pub(crate) url: String,
     pub(crate) database: String,
+    pub(crate) redis: String,
     options: PgConnectOptions,
     _server: Server,
 }
 
-/// Reference and candidate on one PostgreSQL server.
+/// Redis databases of the two sides.
+pub(crate) const REFERENCE_REDIS: u8 = 1;
+pub(crate) const CANDIDATE_REDIS: u8 = 2;
+
+/// Reference and candidate on one PostgreSQL server and one Redis server.
 pub(crate) struct Scorers {
     pub(crate) reference: LiveScorer,
     pub(crate) candidate: LiveScorer,
+    pub(crate) redis: RedisServer,
     /// Stopped last.
     _postgres: Postgres,
 }
@@ -52,14 +60,25 @@ impl Scorers {
         let postgres = Postgres::start(Options::temporary(Source::Installed))
             .await
             .expect("an installed PostgreSQL");
+        let redis = RedisServer::start().await;
+        let mut sides = Vec::new();
+        for (name, number) in [
+            ("parity_reference", REFERENCE_REDIS),
+            ("parity_candidate", CANDIDATE_REDIS),
+        ] {
+            redis.mark(number).await;
+            sides.push(LiveScorer::start(&postgres, name, redis.url(number)).await);
+        }
+        let [reference, candidate] = sides.try_into().ok().expect("two sides");
         Self {
-            reference: LiveScorer::start(&postgres, "parity_reference").await,
-            candidate: LiveScorer::start(&postgres, "parity_candidate").await,
+            reference,
+            candidate,
+            redis,
             _postgres: postgres,
         }
     }
 
-    /// Arguments that name both sides and their databases.
+    /// Arguments that name both sides, their databases and their Redis.
     pub(crate) fn sides(&self) -> Vec<String> {
         self.sides_with(&self.candidate.url)
     }
@@ -71,6 +90,8 @@ impl Scorers {
             ("--candidate", candidate),
             ("--reference-db", &self.reference.database),
             ("--candidate-db", &self.candidate.database),
+            ("--reference-redis", &self.reference.redis),
+            ("--candidate-redis", &self.candidate.redis),
         ]
         .into_iter()
         .flat_map(|(name, value)| [name.to_owned(), value.to_owned()])
@@ -79,7 +100,7 @@ impl Scorers {
 }
 
 impl LiveScorer {
-    async fn start(postgres: &Postgres, name: &str) -> Self {
+    async fn start(postgres: &Postgres, name: &str, redis: String) -> Self {
         let server = postgres.pool();
         let sql = format!(
             "CREATE DATABASE {name};
@@ -93,14 +114,15 @@ impl LiveScorer {
         }
         let options = postgres.connect_options().clone().database(name);
         let database = options.to_url_lossy().to_string();
-        let settings = settings(&database);
+        let settings = settings(&database, &redis);
         let databases = Databases::connect(&settings).expect("a database");
-        let cache = Cache::in_process();
+        let cache = Cache::from_urls(settings.cache.as_ref()).expect("a Redis URL");
         let service = Service::new(settings, databases, cache, Clock::system());
         let server = Server::start(Arc::new(service)).await.expect("a port");
         Self {
             url: format!("http://{}", server.address()),
             database,
+            redis,
             options,
             _server: server,
         }
@@ -119,13 +141,13 @@ impl LiveScorer {
     }
 }
 
-/// Those of the fixtures. Requests are not limited: there is no Redis to empty between scenarios.
-fn settings(database: &str) -> Settings {
+/// Those of the fixtures.
+fn settings(database: &str, redis: &str) -> Settings {
     let reader = Reader::open(&super::fixtures()).expect("fixtures");
     let recorded = reader.manifest().settings.iter().cloned();
     let own = [
-        ("RATELIMIT_ENABLE", "false"),
         ("DATABASE_URL", database),
+        ("CELERY_BROKER_URL", redis),
         ("SCORER_LISTEN", "127.0.0.1:0"),
         ("SCORER_METRICS_LISTEN", "127.0.0.1:0"),
     ];

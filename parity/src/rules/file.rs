@@ -94,7 +94,19 @@ struct RulesFile {
     #[serde(default)]
     identity: Vec<IdentityEntry>,
     #[serde(default)]
+    clock_key: Vec<ClockKeyEntry>,
+    #[serde(default)]
     rule: Vec<RuleEntry>,
+}
+
+/// Cache entries whose key holds the time, in a form that cannot be read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockKeyEntry {
+    /// What the keys begin with.
+    prefix: String,
+    /// How the time comes into the key.
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -139,6 +151,7 @@ impl Rules {
                 })
                 .unwrap_or_default(),
             identities: Identities::new(file.identity)?,
+            clock_keys: clock_keys(file.clock_key)?,
             data_keys: parse_patterns("data_keys", &file.data_keys)?,
             rules,
         })
@@ -195,6 +208,21 @@ impl TryFrom<RuleEntry> for Rule {
         }
         Ok(Rule { entry, patterns })
     }
+}
+
+fn clock_keys(entries: Vec<ClockKeyEntry>) -> Result<Vec<String>, RulesError> {
+    entries
+        .into_iter()
+        .map(|ClockKeyEntry { prefix, reason }| {
+            if prefix.is_empty() || reason.trim().is_empty() {
+                return Err(RulesError::Invalid {
+                    owner: format!("clock_key `{prefix}`"),
+                    message: "needs a prefix and a reason".into(),
+                });
+            }
+            Ok(prefix)
+        })
+        .collect()
 }
 
 pub(super) fn parse_patterns(owner: &str, paths: &[String]) -> Result<Vec<Pattern>, RulesError> {
