@@ -105,9 +105,15 @@ fn in_a_long_session(scenario: &Scenario, corpus: &Corpus, fault: &Fault) -> Sce
     }
 }
 
-/// One fault of every layer; `FAULTS_TO_MINIMISE=all` takes all of them.
+/// One fault of every layer; `FAULTS_TO_MINIMISE=all` takes all of them, names with commas take
+/// those.
 fn to_minimise() -> Vec<&'static Fault> {
-    let all = std::env::var("FAULTS_TO_MINIMISE").is_ok_and(|value| value == "all");
+    let asked = std::env::var("FAULTS_TO_MINIMISE").unwrap_or_default();
+    let all = asked == "all";
+    if !all && !asked.is_empty() {
+        let named = asked.split(',').map(|name| Fault::named(name).expect(name));
+        return named.collect();
+    }
     let mut seen = Vec::new();
     FAULTS
         .iter()

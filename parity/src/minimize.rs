@@ -8,16 +8,21 @@
 mod ddmin;
 mod parts;
 
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
+
 use crate::fixture::Scenario;
 
 pub use ddmin::ddmin;
-use parts::{body_paths, with_body_children, with_headers, with_query, without_preparation};
+use parts::{body_paths, with_body_children, with_headers, with_query, without_flush, without_sql};
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Minimized {
     pub scenario: Scenario,
-    /// Scenarios that were played.
+    /// Scenarios that were played; none twice.
     pub tried: u32,
     /// Whether nothing smaller was left to try; otherwise the budget was spent before.
     pub complete: bool,
@@ -26,6 +31,8 @@ pub struct Minimized {
 /// A scenario that is known to diverge, and what may still be spent on shrinking it.
 struct Search<F> {
     best: Scenario,
+    /// Digests of scenarios that were played and do not diverge.
+    refused: HashSet<u64>,
     tried: u32,
     budget: u32,
     still_diverges: F,
@@ -43,6 +50,7 @@ pub async fn minimize<E>(
 ) -> Result<Minimized, E> {
     let mut search = Search {
         best: scenario,
+        refused: HashSet::new(),
         tried: 0,
         budget,
         still_diverges,
@@ -74,13 +82,20 @@ impl<E, F: AsyncFnMut(&Scenario) -> Result<bool, E>> Search<F> {
 
     /// Plays `smaller` and keeps it when it still diverges.
     async fn keep(&mut self, smaller: Scenario) -> Result<bool, E> {
-        if self.is_spent() || smaller.steps.is_empty() || smaller == self.best {
+        let digest = digest(&smaller);
+        if self.is_spent()
+            || smaller.steps.is_empty()
+            || smaller == self.best
+            || self.refused.contains(&digest)
+        {
             return Ok(false);
         }
         self.tried += 1;
         let diverges = (self.still_diverges)(&smaller).await?;
         if diverges {
             self.best = smaller;
+        } else {
+            self.refused.insert(digest);
         }
         Ok(diverges)
     }
@@ -111,9 +126,9 @@ impl<E, F: AsyncFnMut(&Scenario) -> Result<bool, E>> Search<F> {
     }
 
     async fn preparation(&mut self, step: usize) -> Result<(), E> {
-        self.keep(without_preparation(&self.best, step))
-            .await
-            .map(drop)
+        self.keep(without_sql(&self.best, step)).await?;
+        self.keep(without_flush(&self.best, step)).await?;
+        Ok(())
     }
 
     async fn headers(&mut self, step: usize) -> Result<(), E> {
@@ -146,6 +161,17 @@ impl<E, F: AsyncFnMut(&Scenario) -> Result<bool, E>> Search<F> {
             depth += 1;
         }
     }
+}
+
+/// Of everything that is left out of a scenario bit by bit.
+fn digest(scenario: &Scenario) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for step in &scenario.steps {
+        let request = &step.request;
+        (step.step, &step.sql_before, step.redis_flush_before).hash(&mut hasher);
+        (&request.target, &request.headers.0, &request.body).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -33,8 +33,9 @@ use crate::{
 
 /// Replay fixtures to both sides and compare answers and rows.
 ///
-/// Every scenario starts from the seed, with the clock of the recording and an empty cache. Nothing
-/// is retried.
+/// Every scenario starts from the seed, with the clock of the recording and an empty cache; a live
+/// backend with its own clock, and reset as far as its database and its Redis are given. Nothing is
+/// retried.
 ///
 /// Examples:
 ///   parity-cli replay fixtures/passport

@@ -33,6 +33,7 @@ async fn two_live_scorers_with_running_clocks_are_at_parity() {
         Some(0),
         "{totals:?} {left_out:#?} {diverged:#?}"
     );
+    println!("{totals:?}, left out: {left_out:#?}");
     assert!(totals.compared >= 180, "{totals:?}");
     assert_eq!(totals.diverged, 0);
     assert_eq!(totals.errored + totals.timed_out, 0, "{totals:?}");

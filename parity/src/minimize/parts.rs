@@ -16,12 +16,14 @@ fn edited(whole: &Scenario, step: usize, edit: impl FnOnce(&mut Step)) -> Scenar
     scenario
 }
 
-/// Without the SQL and the flush before the step.
-pub(super) fn without_preparation(whole: &Scenario, step: usize) -> Scenario {
-    edited(whole, step, |step| {
-        step.sql_before = None;
-        step.redis_flush_before = false;
-    })
+/// Without the SQL before the step.
+pub(super) fn without_sql(whole: &Scenario, step: usize) -> Scenario {
+    edited(whole, step, |step| step.sql_before = None)
+}
+
+/// Without emptying the cache before the step.
+pub(super) fn without_flush(whole: &Scenario, step: usize) -> Scenario {
+    edited(whole, step, |step| step.redis_flush_before = false)
 }
 
 pub(super) fn with_headers(whole: &Scenario, step: usize, kept: &[usize]) -> Scenario {

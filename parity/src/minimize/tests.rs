@@ -105,12 +105,25 @@ fn a_session_of_forty_steps_shrinks_to_the_two_that_matter() {
 
 #[test]
 fn whatever_the_budget_the_result_still_diverges() {
-    for budget in [0, 1, 5, 20, 60] {
+    for budget in [0, 1, 5, 20, 40] {
         let minimized = minimized(budget);
         assert!(diverges(&minimized.scenario));
         assert!(minimized.tried <= budget);
         assert!(!minimized.complete);
     }
+}
+
+#[test]
+fn nothing_is_played_twice() {
+    let mut played = Vec::new();
+    let result: Result<Minimized, Infallible> =
+        block_on(minimize(session(), 1_000, async |smaller: &Scenario| {
+            assert!(!played.contains(smaller), "played before");
+            played.push(smaller.clone());
+            Ok(diverges(smaller))
+        }));
+    let Ok(minimized) = result;
+    assert_eq!(minimized.tried as usize, played.len());
 }
 
 #[test]
