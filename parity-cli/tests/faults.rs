@@ -1,4 +1,8 @@
 //! Every deliberate fault is found by a replay, and shrinks to what matters.
+#![expect(
+    clippy::print_stdout,
+    reason = "with --nocapture a run says what became of each fault"
+)]
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

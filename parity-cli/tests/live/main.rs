@@ -2,6 +2,10 @@
 //! PostgreSQL and a Redis database of its own.
 //!
 //! Needs an installed PostgreSQL and `redis-server` (`scripts/install-test-tools`).
+#![expect(
+    clippy::print_stdout,
+    reason = "with --nocapture a run of all fixtures says what was compared"
+)]
 
 mod cache;
 mod explore;
