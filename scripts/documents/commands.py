@@ -13,7 +13,7 @@ from documents.pages import ROOT
 
 OURS = ("parity-cli", "shadow-proxy", "scorer")
 # Programs of whoever operates the service. Blocks with them are marked `sh elsewhere` and not run.
-ELSEWHERE = ("docker", "kubectl", "curl", "psql", "pip", "python")
+ELSEWHERE = ("docker", "kubectl", "curl", "psql", "redis-cli", "pip", "python")
 
 
 def run_page(clone, blocks):
