@@ -4,7 +4,8 @@ use serde_json::json;
 use tokio::time::{Duration, sleep};
 
 use crate::{
-    replica::{Replica, run},
+    program::Program,
+    replica::{run, start},
     support::{Backend, get},
 };
 
@@ -24,7 +25,7 @@ fn answer(body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn says(replica: &Replica, wanted: &str) {
+async fn says(replica: &Program, wanted: &str) {
     for _ in 0..1000 {
         if get(replica.address, "/").await.ends_with(wanted) {
             return;
@@ -78,15 +79,15 @@ async fn a_hangup_reads_the_configuration_again_and_keeps_the_old_one_if_it_is_w
         Backend::answering(&answer("new")).await,
     );
     let directory = tempfile::tempdir().unwrap();
-    let replica = Replica::start(directory.path(), "one", &config(&old, ""), "");
+    let replica = start(directory.path(), "one", &config(&old, ""), "");
     let file = directory.path().join("one.toml");
     says(&replica, "old").await;
     std::fs::write(&file, config(&new, "[mirror]\nrait = 1.0\n")).unwrap();
-    replica.signal("-HUP");
-    replica.has_logged("the configuration in force stays");
+    replica.signal("HUP");
+    replica.has_logged("the configuration in force stays").await;
     says(&replica, "old").await;
     std::fs::write(&file, config(&new, "")).unwrap();
-    replica.signal("-HUP");
+    replica.signal("HUP");
     says(&replica, "new").await;
 }
 
@@ -100,22 +101,22 @@ async fn the_stage_survives_kill_9() {
         candidate.url()
     );
     let config = config(&reference, &more);
-    let replica = Replica::start(directory.path(), "one", &config, "");
+    let replica = start(directory.path(), "one", &config, "");
     let cutover = json!({"stage": "cutover", "actor": "ann", "reason": "all pass"});
     assert_eq!(
         replica.tell("/api/stage", &cutover).await["persisted"],
         true
     );
-    replica.signal("-9");
+    replica.signal("KILL");
     drop(replica);
-    let replica = Replica::start(directory.path(), "one", &config, "");
+    let replica = start(directory.path(), "one", &config, "");
     says(&replica, "candidate").await;
     assert_eq!(replica.ask("/api/audit").await["audit"][0]["actor"], "ann");
     replica.tell("/api/kill", &json!({"reason": "fire"})).await;
     says(&replica, "reference").await;
-    replica.signal("-9");
+    replica.signal("KILL");
     drop(replica);
-    let replica = Replica::start(directory.path(), "one", &config, "");
+    let replica = start(directory.path(), "one", &config, "");
     assert_eq!(replica.ask("/api/status").await["stage"], "off");
 }
 
@@ -129,8 +130,8 @@ async fn replicas_draw_the_same_users_for_the_mirror_and_for_the_canary() {
         candidate.url()
     );
     let text = |state: &str| config(&reference, &more).replace("stage.json", state);
-    let one = Replica::start(directory.path(), "one", &text("one.json"), "");
-    let two = Replica::start(directory.path(), "two", &text("two.json"), "");
+    let one = start(directory.path(), "one", &text("one.json"), "");
+    let two = start(directory.path(), "two", &text("two.json"), "");
     let canary = json!({"stage": "canary", "percent": 30.0, "actor": "ann", "reason": "go"});
     let mut served = Vec::new();
     for replica in [&one, &two] {
@@ -147,7 +148,7 @@ async fn replicas_draw_the_same_users_for_the_mirror_and_for_the_canary() {
     assert_eq!(served[0], served[1], "whoever answers");
     let share = served[0].iter().filter(|candidate| **candidate).count();
     assert!((6..=32).contains(&share), "{share} of 60 for 30 %");
-    let counts = async |replica: &Replica| {
+    let counts = async |replica: &Program| {
         let status = replica
             .until("/api/status", |status| status["open"] == 0)
             .await;

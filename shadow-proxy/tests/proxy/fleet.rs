@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use sqlx::Row;
 
 use crate::{
-    replica::{Database, Relay, Replica, run},
+    program::Program,
+    replica::{Database, Relay, run, start},
     support::Backend,
 };
 
@@ -59,8 +60,8 @@ impl Scene {
         self.directory.path()
     }
 
-    fn start(&self, name: &str, sink: &str, database: &str) -> Replica {
-        Replica::start(self.path(), name, &self.config(name, sink), database)
+    fn start(&self, name: &str, sink: &str, database: &str) -> Program {
+        start(self.path(), name, &self.config(name, sink), database)
     }
 
     fn migrate(&self, database: &str) {
@@ -165,7 +166,7 @@ async fn a_replica_killed_on_the_way_costs_nothing_that_was_acknowledged_and_not
             status["sink"]["written"].as_u64() > Some(30)
         })
         .await;
-    one.signal("-9");
+    one.signal("KILL");
     sending.await.unwrap();
     drop(one);
     let acknowledged = before["sink"]["written"].as_u64().unwrap();

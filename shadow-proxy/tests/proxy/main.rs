@@ -18,6 +18,7 @@ mod memory;
 mod noise;
 mod outages;
 mod process;
+mod program;
 mod recording;
 mod replica;
 mod secrets;

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{replica::Replica, support::Backend};
+use crate::{program::Program, replica::start, support::Backend};
 
 const BODY: usize = 240 * 1024;
 const REQUESTS: usize = 300;
@@ -47,7 +47,7 @@ async fn gigabyte(mut stream: TcpStream) {
 }
 
 /// Requests with a body, each answered with one; more than the bound passes by.
-async fn load(replica: &Replica, requests: usize) {
+async fn load(replica: &Program, requests: usize) {
     let address = replica.address;
     let clients = (0..CLIENTS).map(|_| {
         tokio::spawn(async move {
@@ -98,7 +98,7 @@ async fn grows(candidate: &Backend) -> u64 {
         reference.url(),
         candidate.url()
     );
-    let replica = Replica::start(directory.path(), "memory", &config, "");
+    let replica = start(directory.path(), "memory", &config, "");
     load(&replica, 10 * CLIENTS).await;
     let without = replica.peak_memory();
     let shadow = serde_json::json!({"stage": "shadow", "actor": "test", "reason": "measure"});

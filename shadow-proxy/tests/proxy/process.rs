@@ -1,10 +1,9 @@
 //! The program itself: stopped, killed and out of disk in the middle of a load.
 
 use std::{
-    io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -13,8 +12,6 @@ use std::{
 };
 
 use parity::fixture::Corpus;
-use parking_lot::Mutex;
-use serde_json::Value;
 use shadow_proxy::journal;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -22,7 +19,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::support::{Backend, PATIENCE, get};
+use crate::{
+    program::Program,
+    replica::SINK_URL,
+    support::{Backend, PATIENCE, get},
+};
 
 const REFERENCE: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
@@ -35,132 +36,51 @@ const SMALL_FILE: &str = "64";
 /// Environment variable with the token of operators.
 pub(crate) const ADMIN_TOKEN: &str = "TEST_ADMIN_TOKEN";
 
-/// Environment variable with the URL of the shared sink.
-pub(crate) const SINK_URL: &str = "SINK_URL";
+/// Starts the proxy by this command; the configuration is written here.
+pub(crate) fn start(
+    mut command: Command,
+    directory: &Path,
+    reference: &Backend,
+    candidate: &Backend,
+) -> Program {
+    let config = directory.join("shadow-proxy.toml");
+    // A token and a sink only where the command brings them.
+    let configured = |variable: &str, text: String| {
+        let is_set = command.get_envs().any(|(name, _)| name == variable);
+        if is_set { text } else { String::new() }
+    };
+    let admin = configured(ADMIN_TOKEN, format!("token_env = \"{ADMIN_TOKEN}\"\n"));
+    let sink = configured(SINK_URL, format!("[sink]\nurl_env = \"{SINK_URL}\"\n"));
+    let text = format!(
+        "[listen]\naddress = \"127.0.0.1:0\"\n\
+         [admin]\naddress = \"127.0.0.1:0\"\n{admin}\
+         [reference]\nurl = \"{}\"\n\
+         [candidate]\nkind = \"http\"\nurl = \"{}\"\n\
+         [journal]\ndirectory = \"journal\"\n\
+         [stage]\nstate_file = \"stage.json\"\n{sink}",
+        reference.url(),
+        candidate.url()
+    );
+    std::fs::write(&config, text).unwrap();
+    command.args(["--config", config.to_str().unwrap()]);
+    Program::start(command)
+}
 
-pub(crate) struct Program {
-    process: Child,
-    pub(crate) address: SocketAddr,
-    pub(crate) admin: SocketAddr,
-    log: Arc<Mutex<String>>,
+fn proxy() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_shadow-proxy"))
+}
+
+/// A proxy whose files cannot grow beyond [`SMALL_FILE`], as on a disk that is full.
+fn proxy_on_a_small_disk() -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .arg("-c")
+        .arg(r#"trap "" XFSZ; ulimit -S -f "$1"; shift; exec "$@""#)
+        .args(["sh", SMALL_FILE, env!("CARGO_BIN_EXE_shadow-proxy")]);
+    shell
 }
 
 impl Program {
-    pub(crate) fn start(directory: &Path, reference: &Backend, candidate: &Backend) -> Self {
-        Self::run(
-            Command::new(env!("CARGO_BIN_EXE_shadow-proxy")),
-            directory,
-            reference,
-            candidate,
-        )
-    }
-
-    /// A program whose files cannot grow beyond [`SMALL_FILE`], as on a disk that is full.
-    fn start_on_a_small_disk(directory: &Path, reference: &Backend, candidate: &Backend) -> Self {
-        let mut shell = Command::new("/bin/sh");
-        shell
-            .arg("-c")
-            .arg(r#"trap "" XFSZ; ulimit -S -f "$1"; shift; exec "$@""#)
-            .args(["sh", SMALL_FILE, env!("CARGO_BIN_EXE_shadow-proxy")]);
-        Self::run(shell, directory, reference, candidate)
-    }
-
-    /// Starts it by this command; the configuration is written here.
-    pub(crate) fn run(
-        mut command: Command,
-        directory: &Path,
-        reference: &Backend,
-        candidate: &Backend,
-    ) -> Self {
-        let config = directory.join("shadow-proxy.toml");
-        // A token and a sink only where the command brings them.
-        let configured = |variable: &str, text: String| {
-            let is_set = command.get_envs().any(|(name, _)| name == variable);
-            if is_set { text } else { String::new() }
-        };
-        let admin = configured(ADMIN_TOKEN, format!("token_env = \"{ADMIN_TOKEN}\"\n"));
-        let sink = configured(SINK_URL, format!("[sink]\nurl_env = \"{SINK_URL}\"\n"));
-        let text = format!(
-            "[listen]\naddress = \"127.0.0.1:0\"\n\
-             [admin]\naddress = \"127.0.0.1:0\"\n{admin}\
-             [reference]\nurl = \"{}\"\n\
-             [candidate]\nkind = \"http\"\nurl = \"{}\"\n\
-             [journal]\ndirectory = \"journal\"\n\
-             [stage]\nstate_file = \"stage.json\"\n{sink}",
-            reference.url(),
-            candidate.url()
-        );
-        std::fs::write(&config, text).unwrap();
-        let mut process = command
-            .args(["--config", config.to_str().unwrap()])
-            .env("NO_COLOR", "1")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let serving = lines
-            .by_ref()
-            .map(Result::unwrap)
-            .find(|line| line.contains("serving"))
-            .expect("the proxy should serve");
-        // A full pipe would hold the program up.
-        let log = Arc::<Mutex<String>>::default();
-        let kept = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let mut log = kept.lock();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let value = |name: &str| {
-            let at = serving.find(name).unwrap() + name.len();
-            let end = serving[at..]
-                .find(' ')
-                .map_or(serving.len(), |end| at + end);
-            serving[at..end].parse().unwrap()
-        };
-        Self {
-            address: value("address="),
-            admin: value("admin="),
-            process,
-            log,
-        }
-    }
-
-    /// What it has said since it serves.
-    pub(crate) fn log(&self) -> String {
-        self.log.lock().clone()
-    }
-
-    pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.process.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-    }
-
-    pub(crate) async fn ended(mut self) -> ExitStatus {
-        let ended = async {
-            loop {
-                if let Some(status) = self.process.try_wait().unwrap() {
-                    return status;
-                }
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(PATIENCE, ended)
-            .await
-            .expect("the proxy should end")
-    }
-
-    async fn state(&self, path: &str) -> Value {
-        let answer = get(self.admin, path).await;
-        let (_, body) = answer.split_once("\r\n\r\n").expect("an answer");
-        serde_json::from_str(body).unwrap()
-    }
-
     /// What the journal says of itself: written, dropped, failing.
     async fn journal(&self) -> (u64, u64, bool) {
         let status = self.state("/api/status").await;
@@ -187,14 +107,6 @@ impl Program {
             }
         };
         timeout(PATIENCE, reached).await.expect("the journal")
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // Already gone is fine.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -265,7 +177,12 @@ async fn backends() -> (Backend, Backend) {
 async fn a_full_disk_costs_lines_that_are_counted_and_ends_with_the_disk_being_full_no_more() {
     let directory = tempfile::tempdir().unwrap();
     let (reference, candidate) = backends().await;
-    let program = Program::start_on_a_small_disk(directory.path(), &reference, &candidate);
+    let program = start(
+        proxy_on_a_small_disk(),
+        directory.path(),
+        &reference,
+        &candidate,
+    );
     let load = Load::start(program.address, false);
     let (written, ..) = program
         .journal_until(|(_, dropped, failing)| failing && dropped > 2)
@@ -280,11 +197,7 @@ async fn a_full_disk_costs_lines_that_are_counted_and_ends_with_the_disk_being_f
     );
 
     let more = Command::new("prlimit")
-        .args([
-            "--pid",
-            &program.process.id().to_string(),
-            "--fsize=unlimited",
-        ])
+        .args(["--pid", &program.process().to_string(), "--fsize=unlimited"])
         .status()
         .unwrap();
     assert!(more.success());
@@ -329,9 +242,9 @@ async fn a_kill_loses_no_acknowledged_line_and_the_next_start_goes_on() {
     let mut before = 0;
     for kill in 1..=3 {
         let recordings = directory.path().join(format!("recordings-{kill}"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_shadow-proxy"));
+        let mut command = proxy();
         command.arg("--record").arg(&recordings);
-        let program = Program::run(command, directory.path(), &reference, &candidate);
+        let program = start(command, directory.path(), &reference, &candidate);
         let load = Load::start(program.address, true);
         let (acknowledged, ..) = program.journal_until(|(written, ..)| written > 10).await;
         let status = program.state("/api/status").await;
@@ -358,7 +271,7 @@ async fn a_kill_loses_no_acknowledged_line_and_the_next_start_goes_on() {
 async fn a_stop_lets_answers_finish_and_the_journal_keep_every_line() {
     let directory = tempfile::tempdir().unwrap();
     let (reference, candidate) = backends().await;
-    let program = Program::start(directory.path(), &reference, &candidate);
+    let program = start(proxy(), directory.path(), &reference, &candidate);
     let load = Load::start(program.address, false);
     let (acknowledged, ..) = program.journal_until(|(written, ..)| written > 10).await;
     program.signal("TERM");

@@ -5,8 +5,8 @@ use std::{path::Path, process::Command};
 use serde_json::Value;
 
 use crate::{
-    process::{ADMIN_TOKEN, Program, SINK_URL},
-    replica::{Database, Relay, run},
+    process::{ADMIN_TOKEN, start},
+    replica::{Database, Relay, SINK_URL, run},
     support::{Backend, raw_text},
 };
 
@@ -86,7 +86,7 @@ async fn no_secret_is_in_logs_metrics_pages_files_or_the_sink() {
         .env(SINK_URL, &sink)
         .env("DATABASE_URL", format!("postgres://u:{CANARY}-url@h/d"))
         .env("RUST_LOG", "trace");
-    let program = Program::run(command, directory.path(), &reference, &candidate);
+    let program = start(command, directory.path(), &reference, &candidate);
     let targets = [
         format!("/internal/embed/weights?token={CANARY}-query&x={MARKER}-query"),
         format!("/internal/embed/weights?API_KEY={CANARY}-parameter"),
@@ -156,6 +156,7 @@ async fn no_secret_is_in_logs_metrics_pages_files_or_the_sink() {
     assert!(shown.contains("redacted:"), "divergences are shown");
     program.signal("HUP");
     program.signal("TERM");
+    program.has_logged("stopping").await;
     let log = {
         let log = program.log();
         assert!(program.ended().await.success());
