@@ -69,6 +69,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         .with_writer(std::io::stderr)
         .with_ansi(cli.terminal().color)
         .init();
+    scorer::telemetry::tell_only_where_it_panicked();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -97,7 +97,8 @@ pub enum ReplayError {
     Fixture(#[from] FixtureError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    #[error("a scenario was broken off: {0}")]
+    /// Without the text of the panic, which may quote an exchange.
+    #[error("a scenario was broken off by a mistake in the program; the log says where")]
     Broken(#[from] tokio::task::JoinError),
 }
 

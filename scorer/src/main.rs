@@ -70,6 +70,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     // The trace exporter's HTTP client and TLS to databases need to know whose cryptography to use.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let telemetry = telemetry::init(settings.otlp_endpoint.as_deref())?;
+    telemetry::tell_only_where_it_panicked();
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }

@@ -1,8 +1,10 @@
 //! What the service tells about itself: logs, metrics, traces. Never a header, body or target.
 
 mod metrics;
+mod panics;
 
 pub use metrics::Metrics;
+pub use panics::tell_only_where_it_panicked;
 
 use std::time::Duration;
 

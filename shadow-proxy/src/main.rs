@@ -15,6 +15,7 @@ use scorer::{
     clock::Clock,
     service::{Databases, Service},
     settings::Settings,
+    telemetry::tell_only_where_it_panicked,
 };
 use shadow_proxy::{
     Config, Parts, Proxy,
@@ -92,6 +93,7 @@ async fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
+    tell_only_where_it_panicked();
     let result = match arguments.command {
         None | Some(Command::Run) => run(&arguments.config, arguments.record).await,
         Some(Command::Check) => explain(&arguments.config),
