@@ -42,7 +42,7 @@ pub struct Arguments {
     #[command(flatten)]
     rules: RulesFile,
     /// Smaller scenarios that may be played.
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 600)]
     budget: u32,
     /// Smaller seeds that may be played; 0 keeps the seed whole.
     #[arg(long, value_name = "N", default_value_t = 300)]
