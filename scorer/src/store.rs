@@ -9,6 +9,7 @@ pub(crate) mod contributor_statistics;
 pub(crate) mod credential_definition;
 pub mod failure;
 pub mod history;
+mod instant;
 mod load;
 mod locks;
 pub(crate) mod probe;

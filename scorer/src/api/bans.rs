@@ -46,6 +46,14 @@ pub(super) async fn check(call: &mut Call<'_>) -> Result<Answer, Failure> {
     let bans = store::bans::candidates(pool, &searched, address, now)
         .await
         .map_err(|_| failed())?;
+    // Whether or not they hit: Python reads them all.
+    let is_readable = |ban: &Ban| {
+        let end = ban.end_time.map(DateTime::from_utc);
+        end.is_none_or(|end| end.is_ok())
+    };
+    if !bans.iter().all(is_readable) {
+        return Err(failed());
+    }
 
     let answers = hashes.iter().zip(&asked).map(|(hash, asked)| {
         let credential = Credential {

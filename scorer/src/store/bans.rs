@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Row};
 
+use super::instant::Instant;
 use crate::domain::bans::Ban;
 
 /// Bans that have not ended and name one of the hashes or the address, in any case.
@@ -13,10 +14,7 @@ pub(crate) async fn candidates(
     now: DateTime<Utc>,
 ) -> Result<Vec<Ban>, sqlx::Error> {
     let rows = sqlx::query(
-        // psycopg2 reads an infinite instant as the last one of Python.
-        "SELECT type, provider, hash, address, \
-                CASE WHEN end_time = 'infinity' THEN timestamptz '9999-12-31 23:59:59.999999+00' \
-                ELSE end_time END, reason FROM ceramic_cache_ban \
+        "SELECT type, provider, hash, address, end_time, reason FROM ceramic_cache_ban \
          WHERE (end_time IS NULL OR end_time > $3) \
            AND (hash = ANY($1) OR upper(address) = upper($2)) \
          ORDER BY ctid",
@@ -33,7 +31,7 @@ pub(crate) async fn candidates(
                 provider: row.try_get(1)?,
                 hash: row.try_get(2)?,
                 address: row.try_get(3)?,
-                end_time: row.try_get(4)?,
+                end_time: row.try_get::<Option<Instant>, _>(4)?.map(DateTime::from),
                 reason: row.try_get(5)?,
             })
         })

@@ -2,10 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use chrono::{DateTime as Instant, Utc};
+use chrono::{DateTime, Utc};
 use num_bigint::BigInt;
 use sqlx::{PgPool, Row, postgres::PgRow};
 
+use super::instant::Instant;
 use crate::{
     domain::{
         points::LISTS,
@@ -158,13 +159,13 @@ fn score_row(row: &PgRow) -> Result<Option<ScoreRow>, sqlx::Error> {
         version: row.try_get("score_version")?,
         columns: ScoreColumns {
             score: row.try_get("score")?,
-            last_score_timestamp: row.try_get("last_score_timestamp")?,
+            last_score_timestamp: instant(row, "last_score_timestamp")?,
             status: row.try_get("status")?,
             error: row.try_get("error")?,
             evidence: json_column(row, "evidence")?,
             stamp_scores: json_column(row, "stamp_scores")?,
             stamps: json_column(row, "stamps")?,
-            expiration_date: row.try_get("expiration_date")?,
+            expiration_date: instant(row, "expiration_date")?,
         },
     }))
 }
@@ -174,9 +175,9 @@ fn cached_stamps(row: &PgRow, address: &str) -> Result<Vec<CachedStamp>, sqlx::E
     let providers = array::<String>(row, "cached_providers")?;
     let kinds = array::<i32>(row, "cached_kinds")?;
     let stamps = array::<String>(row, "cached_stamps")?;
-    let updates = array::<Instant<Utc>>(row, "cached_updates")?;
-    let issuances = array::<Option<Instant<Utc>>>(row, "cached_issuances")?;
-    let expirations = array::<Option<Instant<Utc>>>(row, "cached_expirations")?;
+    let updates = array::<Instant>(row, "cached_updates")?;
+    let issuances = array::<Option<Instant>>(row, "cached_issuances")?;
+    let expirations = array::<Option<Instant>>(row, "cached_expirations")?;
     let dates = updates
         .into_iter()
         .zip(issuances.into_iter().zip(expirations));
@@ -192,9 +193,9 @@ fn cached_stamps(row: &PgRow, address: &str) -> Result<Vec<CachedStamp>, sqlx::E
                     provider,
                     kind,
                     stamp: Arc::new(parse(&stamp)?),
-                    updated_at,
-                    issuance_date,
-                    expiration_date,
+                    updated_at: updated_at.0,
+                    issuance_date: issuance_date.map(DateTime::from),
+                    expiration_date: expiration_date.map(DateTime::from),
                 })
             },
         )
@@ -230,7 +231,7 @@ fn links(row: &PgRow) -> Result<Vec<HashLink>, sqlx::Error> {
     let ids = array::<i64>(row, "link_ids")?;
     let hashes = array::<String>(row, "link_hashes")?;
     let addresses = array::<String>(row, "link_addresses")?;
-    let expirations = array::<Instant<Utc>>(row, "link_expirations")?;
+    let expirations = array::<Instant>(row, "link_expirations")?;
     let claims = addresses.into_iter().zip(expirations);
     Ok(ids
         .into_iter()
@@ -240,7 +241,7 @@ fn links(row: &PgRow) -> Result<Vec<HashLink>, sqlx::Error> {
             id,
             hash,
             address,
-            expires_at,
+            expires_at: expires_at.0,
         })
         .collect())
 }
@@ -290,6 +291,12 @@ where
     Ok(row
         .try_get::<Option<Vec<T>>, _>(column)?
         .unwrap_or_default())
+}
+
+/// A timestamp that may be NULL.
+fn instant(row: &PgRow, column: &str) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    let instant: Option<Instant> = row.try_get(column)?;
+    Ok(instant.map(DateTime::from))
 }
 
 /// A jsonb column read as text; NULL is `None`, as in Python.

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgPool};
 
+use super::instant::Instant;
+
 /// A current stake. Amounts are text with the scale of their column.
 #[derive(Debug, FromRow)]
 pub(crate) struct Stake {
@@ -10,7 +12,9 @@ pub(crate) struct Stake {
     pub(crate) staker: String,
     pub(crate) stakee: String,
     pub(crate) amount: String,
+    #[sqlx(try_from = "Instant")]
     pub(crate) unlock_time: DateTime<Utc>,
+    #[sqlx(try_from = "Instant")]
     pub(crate) lock_time: DateTime<Utc>,
     pub(crate) last_updated_in_block: String,
 }

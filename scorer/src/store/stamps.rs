@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime as Instant, Utc};
+use chrono::{DateTime, Utc};
 use num_bigint::BigInt;
 use sqlx::{PgPool, Row};
 
-use super::failure::{Cause, Failure};
+use super::{
+    failure::{Cause, Failure},
+    instant::Instant,
+};
 use crate::{
     domain::{
         plan::{json, text, timestamp, updated},
@@ -115,7 +118,7 @@ impl From<&CachedStamp> for ListedStamp {
 pub async fn write(
     pool: &PgPool,
     write: &StampWrite,
-    now: Instant<Utc>,
+    now: DateTime<Utc>,
     mode: Mode,
 ) -> Result<Written, Failure> {
     let address = write.address.to_lowercase();
@@ -211,9 +214,9 @@ async fn remove(
     address: &str,
     providers: &[String],
     type_one_only: bool,
-    now: Instant<Utc>,
+    now: DateTime<Utc>,
     mode: Mode,
-) -> Result<Vec<(i64, Instant<Utc>)>, Failure> {
+) -> Result<Vec<(i64, DateTime<Utc>)>, Failure> {
     let statement = match mode {
         Mode::Commit => include_str!("sql/remove_stamps.sql"),
         Mode::DryRun => include_str!("sql/removable_stamps.sql"),
@@ -232,7 +235,8 @@ async fn remove(
             let text = "two rows of a provider cannot be deleted at the same instant";
             return Err(Failure::clean(Cause::Exception(text.to_owned())));
         }
-        removed.push((row.try_get("id")?, row.try_get("updated_at")?));
+        let updated_at: Instant = row.try_get("updated_at")?;
+        removed.push((row.try_get("id")?, updated_at.0));
     }
     Ok(removed)
 }
@@ -243,7 +247,7 @@ async fn insert(
     address: &str,
     rows: &[StampRow],
     source: &Source,
-    now: Instant<Utc>,
+    now: DateTime<Utc>,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let column = |text: fn(&StampRow) -> String| rows.iter().map(text).collect::<Vec<_>>();
     let issuances: Vec<_> = rows.iter().map(|row| row.issuance_date).collect();
@@ -263,7 +267,7 @@ async fn insert(
         .await
 }
 
-fn cached_stamp(id: i64, address: &str, row: StampRow, now: Instant<Utc>) -> CachedStamp {
+fn cached_stamp(id: i64, address: &str, row: StampRow, now: DateTime<Utc>) -> CachedStamp {
     CachedStamp {
         id,
         address: address.to_owned(),
@@ -281,7 +285,7 @@ fn inserted_change(
     address: &str,
     row: &StampRow,
     source: Source,
-    now: Instant<Utc>,
+    now: DateTime<Utc>,
 ) -> Change {
     let int = |value: Option<i64>| value.map_or(Cell::Null, Cell::Int);
     Change::Inserted {

@@ -16,6 +16,7 @@ async fn a_ban_until_infinity_ends_with_pythons_last_instant() {
         ("endless", "'infinity'"),
         ("unlimited", "NULL"),
         ("past", "'-infinity'"),
+        ("unreadable", "'10000-01-01Z'"),
     ] {
         let ban = format!(
             "INSERT INTO ceramic_cache_ban (type, provider, hash, address, end_time, created_at, reason)
@@ -34,6 +35,7 @@ async fn a_ban_until_infinity_ends_with_pythons_last_instant() {
         ),
         ("unlimited", r#""is_banned": true, "end_time": null"#),
         ("past", r#""is_banned": false, "end_time": null"#),
+        ("unreadable", r#"{"detail": "Failed to check bans"}"#),
     ] {
         let body = format!(
             r#"[{{"credentialSubject": {{"hash": "{hash}", "provider": "A", "id": "did:x:0x1"}}}}]"#

@@ -13,7 +13,7 @@ locked_links AS MATERIALIZED (
     JOIN jsonb_to_recordset($1 -> 'links_updated')
         AS known (id bigint, old_address text, old_expires_at timestamptz)
         ON link.id = known.id AND link.address = known.old_address
-        -- As it was read, see load.sql.
+        -- As it was read, see instant.rs.
         AND CASE link.expires_at
                 WHEN 'infinity' THEN timestamptz '9999-12-31 23:59:59.999999+00'
                 WHEN '-infinity' THEN timestamptz '0001-01-01 00:00:00+00'

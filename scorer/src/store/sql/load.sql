@@ -127,14 +127,7 @@ LEFT JOIN LATERAL (
         array_agg(link.id ORDER BY link.id) AS ids,
         array_agg(link.hash::text ORDER BY link.id) AS hashes,
         array_agg(link.address::text ORDER BY link.id) AS addresses,
-        -- psycopg2 reads an infinite instant as the last or the first one of Python.
-        array_agg(
-            CASE link.expires_at
-                WHEN 'infinity' THEN timestamptz '9999-12-31 23:59:59.999999+00'
-                WHEN '-infinity' THEN timestamptz '0001-01-01 00:00:00+00'
-                ELSE link.expires_at
-            END ORDER BY link.id
-        ) AS expirations
+        array_agg(link.expires_at ORDER BY link.id) AS expirations
     FROM registry_hashscorerlink link
     WHERE link.community_id = community.id AND link.hash = ANY (ARRAY(SELECT hash FROM hashes))
 ) links ON true
