@@ -29,8 +29,8 @@ pub(super) async fn check(call: &mut Call<'_>) -> Result<Answer, Failure> {
     let id = single_subject(&asked)?;
     let failed = || Failure::detail(500, "Failed to check bans");
 
-    let id = id.as_str().ok_or_else(failed)?;
-    let address = id.rsplit(':').next().unwrap_or(id);
+    let address = id.after_last(':');
+    let address = address.as_str().ok_or_else(failed)?;
     let hashes: Vec<&str> = asked
         .iter()
         .map(|asked| asked.hash.and_then(PyStr::as_str))

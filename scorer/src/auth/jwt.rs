@@ -11,7 +11,7 @@ use num_traits::{FromPrimitive, ToPrimitive};
 
 use crate::{
     api::{error::Failure, request::Headers},
-    python::{Dict, Value, int, json},
+    python::{Dict, PyStr, Value, int, json},
     settings::Secret,
 };
 
@@ -34,15 +34,15 @@ impl Caller {
     /// Address of the caller: what follows the last colon of the `did`, unchecked.
     ///
     /// # Errors
-    /// A `did` that is no text, or one with a lone surrogate: the 500 page.
-    pub(crate) fn address(&self) -> Result<&str, Failure> {
+    /// A `did` that is no text, or one with a lone surrogate there: the 500 page.
+    pub(crate) fn address(&self) -> Result<String, Failure> {
         let Value::Str(did) = &self.0 else {
             return Err(Failure::quirk("the did claim is not a text"));
         };
-        let did = did
-            .as_str()
-            .ok_or_else(|| Failure::quirk("the did claim has a lone surrogate"))?;
-        Ok(did.rsplit(':').next().unwrap_or(did))
+        match did.after_last(':') {
+            PyStr::Text(address) => Ok(address),
+            PyStr::IllFormed(_) => Err(Failure::quirk("the did claim has a lone surrogate")),
+        }
     }
 }
 

@@ -72,6 +72,19 @@ impl PyStr {
         }
     }
 
+    /// `s.split(separator)[-1]`: what follows the last separator, or all where there is none.
+    #[must_use]
+    pub fn after_last(&self, separator: char) -> Self {
+        match self {
+            PyStr::Text(text) => text.rsplit(separator).next().unwrap_or(text).into(),
+            PyStr::IllFormed(points) => {
+                let separator = u32::from(separator);
+                let start = points.iter().rposition(|&point| point == separator);
+                Self::from_code_points(points[start.map_or(0, |at| at + 1)..].to_vec())
+            }
+        }
+    }
+
     /// The code points in order.
     pub fn code_points(&self) -> impl Iterator<Item = u32> + '_ {
         let (text, points): (&str, &[u32]) = match self {
@@ -164,5 +177,25 @@ impl From<&str> for PyStr {
 impl From<String> for PyStr {
     fn from(text: String) -> Self {
         PyStr::Text(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_last_separator_may_be_well_formed_by_itself() {
+        let ill_formed = |points: &[char]| {
+            let mut points: Vec<u32> = points.iter().map(|&point| point.into()).collect();
+            points.insert(1, 0xD83C);
+            PyStr::from_code_points(points)
+        };
+        assert_eq!(PyStr::from("did:a:b").after_last(':'), "b");
+        assert_eq!(PyStr::from("b").after_last(':'), "b");
+        assert_eq!(ill_formed(&['a', ':', 'b']).after_last(':'), "b");
+        assert_eq!(ill_formed(&['a', ':']).after_last(':'), "");
+        let kept = ill_formed(&[':', 'b']).after_last(':');
+        assert_eq!(kept.as_str(), None);
     }
 }

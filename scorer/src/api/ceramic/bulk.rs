@@ -45,7 +45,7 @@ pub(in crate::api) async fn post(call: &mut Call<'_>) -> Result<Answer, Failure>
         source_app: SOURCE_APP,
         source_scorer_id: default_scorer(call),
     };
-    match write(call, address, items, kind).await {
+    match write(call, &address, items, kind).await {
         Ok(scored) => Ok(answer(call, 201, scored)),
         Err(Refusal::Failure(failure)) => Err(failure),
         Err(Refusal::Cause(cause)) => Err(refused(cause)),
@@ -61,7 +61,7 @@ pub(in crate::api) async fn patch(call: &mut Call<'_>) -> Result<Answer, Failure
         .address()
         .and_then(storable_address)
         .map_err(|_| failed())?;
-    match write(call, address, items, WriteKind::Patch).await {
+    match write(call, &address, items, WriteKind::Patch).await {
         Ok(scored) => Ok(answer(call, 200, scored)),
         Err(_) => Err(failed()),
     }
@@ -71,7 +71,7 @@ pub(in crate::api) async fn delete(call: &mut Call<'_>) -> Result<Answer, Failur
     let caller = call.require_access_token()?;
     let items = items(&body::parse(call.request)?, false)?;
     let address = storable_address(caller.address()?)?;
-    match write(call, address, items, WriteKind::Delete).await {
+    match write(call, &address, items, WriteKind::Delete).await {
         Ok(scored) => {
             let stamps = listed(&scored.stamps);
             call.effects.0.extend(scored.effects.0);
@@ -142,7 +142,7 @@ fn items(payload: &Value, with_stamps: bool) -> Result<Vec<StampItem>, Failure> 
     findings.into_result(items).map_err(Failure::Invalid)
 }
 
-fn storable_address(address: &str) -> Result<&str, Failure> {
+fn storable_address(address: String) -> Result<String, Failure> {
     if address.contains('\0') {
         return Err(Failure::quirk(
             "an address with a character no column takes",
