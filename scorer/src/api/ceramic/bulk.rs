@@ -70,7 +70,12 @@ pub(in crate::api) async fn patch(call: &mut Call<'_>) -> Result<Answer, Failure
 pub(in crate::api) async fn delete(call: &mut Call<'_>) -> Result<Answer, Failure> {
     let caller = call.require_access_token()?;
     let items = items(&body::parse(call.request)?, false)?;
-    let address = storable_address(caller.address()?)?;
+    let address = caller.address()?;
+    if items.is_empty() {
+        // Django asks no database for one of no providers: no address is too odd.
+        return Err(refused(Cause::NothingToDelete));
+    }
+    let address = storable_address(address)?;
     match write(call, &address, items, WriteKind::Delete).await {
         Ok(scored) => {
             let stamps = listed(&scored.stamps);
