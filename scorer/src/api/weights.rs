@@ -100,11 +100,11 @@ fn to_float(weight: &Value) -> Option<f64> {
     }
 }
 
+/// Text with underscores must not have white space around it: one of pydantic's slips.
 fn text_to_float(text: &str) -> Option<f64> {
-    let text = text.trim();
     let underscores_are_fine =
         !text.starts_with('_') && !text.ends_with('_') && !text.contains("__");
-    text.parse().ok().or_else(|| {
+    text.trim().parse().ok().or_else(|| {
         underscores_are_fine
             .then(|| text.replace('_', "").parse().ok())
             .flatten()
@@ -115,6 +115,19 @@ fn text_to_float(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::python::text::float_repr;
+
+    #[test]
+    fn underscores_and_white_space_exclude_each_other() {
+        // Each asked of pydantic 2.10.3.
+        for (text, expected) in [
+            ("1_0", Some(10.0)),
+            (" 10 ", Some(10.0)),
+            (" 1_0", None),
+            ("1_0\n", None),
+        ] {
+            assert_eq!(text_to_float(text), expected, "{text:?}");
+        }
+    }
 
     /// What pydantic 2.10.3 answers (`tests/vectors/make.py pydantic_float`).
     #[test]
