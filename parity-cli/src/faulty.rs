@@ -61,7 +61,7 @@ impl Fault {
                 response: step.response.clone(),
                 effects: step.effects.clone(),
             },
-            cache: Some(step.cache.clone()),
+            cache: step.cache.clone(),
             latency: None,
             clock: None,
         })

@@ -14,6 +14,10 @@ use hyper_util::{
     server::conn::auto,
 };
 use parity::exchange::{Headers, Request, Response};
+use shadow_proxy::{
+    config::Limits,
+    forward::target::{self, TargetKeeping},
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
@@ -88,6 +92,7 @@ async fn serve(stream: TcpStream, handler: Arc<dyn Handler>) {
             Ok::<_, Infallible>(message(&response))
         }
     });
+    let stream = TargetKeeping::new(stream, &Limits::default(), Arc::default());
     let connection = auto::Builder::new(TokioExecutor::new());
     if let Err(error) = connection
         .serve_connection(TokioIo::new(stream), service)
@@ -99,10 +104,11 @@ async fn serve(stream: TcpStream, handler: Arc<dyn Handler>) {
 
 async fn read(request: http::Request<Incoming>) -> Result<Request, hyper::Error> {
     let (head, body) = request.into_parts();
-    let target = head
-        .uri
-        .path_and_query()
-        .map_or_else(|| head.uri.to_string(), ToString::to_string);
+    let target = match (target::decode(head.uri.path()), head.uri.path_and_query()) {
+        (Some(raw), _) => String::from_utf8_lossy(&raw).into_owned(),
+        (None, Some(kept)) => kept.to_string(),
+        (None, None) => head.uri.to_string(),
+    };
     Ok(Request {
         method: head.method.to_string(),
         target,
@@ -145,4 +151,31 @@ fn message(response: &Response) -> http::Response<Body> {
         *response.status_mut() = http::StatusCode::BAD_GATEWAY;
         response
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    struct Echo;
+
+    impl Handler for Echo {
+        fn answer(&self, request: Request) -> BoxFuture<'_, Response> {
+            Box::pin(async move { plain(200, &request.target) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_target_with_a_number_sign_comes_in_whole() {
+        let server = HttpServer::start("127.0.0.1:0".parse().unwrap(), Arc::new(Echo));
+        let server = server.await.unwrap();
+        let mut client = TcpStream::connect(server.address()).await.unwrap();
+        let request = b"GET /a?b#c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("/a?b#c"), "{answer}");
+    }
 }

@@ -6,7 +6,7 @@ use chrono::{SecondsFormat, Utc};
 use futures::future::BoxFuture;
 use parity::{
     exchange::{Request, Response},
-    fixture::{Cache, Scenario, Step},
+    fixture::{Scenario, Step},
 };
 use tokio::sync::Mutex;
 
@@ -79,7 +79,7 @@ impl Recorder {
             response: response.clone(),
             latency_us: latency,
             effects,
-            cache: Cache::default(),
+            cache: None,
         });
         Ok(response)
     }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use parity::{
     exchange::{Headers, Request, Response},
-    fixture::{Cache, Corpus, Group, Scenario, Step},
+    fixture::{Corpus, Group, Scenario, Step},
     redact::Redactor,
     report::Report,
 };
@@ -67,7 +67,7 @@ fn fixtures(directory: &Path) -> PathBuf {
         response: response("a"),
         latency_us: None,
         effects: None,
-        cache: Cache::default(),
+        cache: None,
     };
     let corpus = Corpus {
         groups: vec![Group {

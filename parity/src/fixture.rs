@@ -80,14 +80,16 @@ pub struct Step {
     pub latency_us: Option<u64>,
     /// Absent when the rows were not recorded.
     pub effects: Option<Effects>,
-    #[serde(default, skip_serializing_if = "Cache::is_empty", rename = "redis")]
-    pub cache: Cache,
+    /// Absent when nobody looked into the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "redis")]
+    pub cache: Option<Cache>,
 }
 
 /// What the request put into the cache.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cache {
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, CacheEntry>,
 }
 
@@ -98,12 +100,6 @@ pub struct CacheEntry {
     pub value: Json,
     /// Time to live in seconds, measured on real time; -1 when the entry does not expire.
     pub ttl_s: Option<i64>,
-}
-
-impl Cache {
-    pub fn is_empty(&self) -> bool {
-        self.set.is_empty()
-    }
 }
 
 impl Corpus {

@@ -177,7 +177,7 @@ impl Redactor {
             step.request = self.request(&step.request);
             step.response = self.response(&step.response);
             step.effects = step.effects.as_ref().map(|effects| self.effects(effects));
-            step.cache = self.cache(&step.cache);
+            step.cache = step.cache.as_ref().map(|cache| self.cache(cache));
         }
         step
     }

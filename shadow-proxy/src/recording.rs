@@ -19,7 +19,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderMap, StatusCode};
 use parity::{
     exchange::Response,
-    fixture::{Cache, FixtureError, GroupWriter, Step},
+    fixture::{FixtureError, GroupWriter, Step},
 };
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -263,7 +263,7 @@ impl Writer {
             },
             latency_us: exchange.latency_us,
             effects: None,
-            cache: Cache::default(),
+            cache: None,
         };
         self.file.append(&step, self.redaction.redactor())
     }

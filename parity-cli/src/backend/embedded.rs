@@ -142,7 +142,7 @@ impl EmbeddedSession {
         if let Some(effects) = &step.effects {
             self.database.apply(effects).await?;
         }
-        for (key, entry) in &step.cache.set {
+        for (key, entry) in step.cache.iter().flat_map(|cache| &cache.set) {
             let value = match &entry.value {
                 Value::Number(number) => number.parse().ok().map(CacheValue::Counter),
                 other => other

@@ -60,7 +60,7 @@ impl Session for Recorded {
                     response: step.response.clone(),
                     effects: step.effects.clone(),
                 },
-                cache: Some(step.cache.clone()),
+                cache: step.cache.clone(),
                 latency: step.latency_us.map(Duration::from_micros),
                 clock: clock(step),
             })

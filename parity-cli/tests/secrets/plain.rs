@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use parity::{
-    fixture::{Cache, Corpus, Group, Scenario, Step},
+    fixture::{Corpus, Group, Scenario, Step},
     path::Pattern,
     redact::Redactor,
 };
@@ -79,7 +79,7 @@ async fn no_secret_of_fixtures_is_in_a_replay_or_a_load() {
         response: response("recorded"),
         latency_us: None,
         effects: None,
-        cache: Cache::default(),
+        cache: None,
     };
     let scenario = Scenario {
         name: step.scenario.clone(),

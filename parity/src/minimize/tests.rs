@@ -6,7 +6,7 @@ use futures::executor::block_on;
 use super::*;
 use crate::{
     exchange::{Headers, Request, Response},
-    fixture::{Cache, Step},
+    fixture::Step,
 };
 
 fn step(number: u32, target: &str, body: &str) -> Step {
@@ -36,7 +36,7 @@ fn step(number: u32, target: &str, body: &str) -> Step {
         },
         latency_us: None,
         effects: None,
-        cache: Cache::default(),
+        cache: None,
     }
 }
 

@@ -162,7 +162,7 @@ fn no_secret_is_in_the_cache_of_a_step() {
     let text = serde_json::to_string(&written).expect("serialises");
     assert!(!text.contains("s3cret"), "{text}");
     assert_eq!(text.matches("redacted:").count(), 6, "{text}");
-    let entry = |step: &Step, name: &str| step.cache.set[name].clone();
+    let entry = |step: &Step, name: &str| step.cache.as_ref().expect("a cache").set[name].clone();
     assert_eq!(entry(&written, "count"), entry(&step, "count"));
     assert!(
         text.contains(r#""n": 1.0"#) && text.contains(r#"\"n\": 1.0"#),
