@@ -1,5 +1,6 @@
 //! Python's `dict` with string keys.
 
+use foldhash::quality::RandomState;
 use indexmap::IndexMap;
 use indexmap::map::{IntoIter, Iter, IterMut};
 
@@ -9,7 +10,7 @@ use super::{PyStr, Value};
 ///
 /// Equality ignores the order, as in Python. The map is boxed to keep lists of other values small.
 #[derive(Debug, Default)]
-pub struct Dict(Box<IndexMap<PyStr, Value>>);
+pub struct Dict(Box<IndexMap<PyStr, Value, RandomState>>);
 
 impl Dict {
     /// `{}`
@@ -83,7 +84,7 @@ impl Dict {
 
 impl Clone for Dict {
     fn clone(&self) -> Self {
-        let mut members = IndexMap::with_capacity(self.len());
+        let mut members = IndexMap::with_capacity_and_hasher(self.len(), RandomState::default());
         for (key, value) in self {
             members.insert(key.clone(), value.clone());
         }

@@ -3,6 +3,8 @@
 //! Python writes it with `json.dumps`, PostgreSQL parses it, orders the keys and keeps numbers as
 //! `numeric`, prints it, and Python's `json.loads` reads that (contract §1.5, domain 0.3).
 
+use std::cmp::Ordering;
+
 use num_bigint::BigInt;
 
 use super::json::{Style, dumps, write_value};
@@ -30,8 +32,39 @@ pub enum JsonbError {
 ///
 /// If PostgreSQL refuses the value.
 pub fn to_text(value: &Value) -> Result<String, JsonbError> {
-    normalise(value)?;
+    check(value)?;
     Ok(dumps(value))
+}
+
+/// What [`normalise`] would refuse, in the order in which it would.
+fn check(value: &Value) -> Result<(), JsonbError> {
+    match value {
+        Value::List(items) => {
+            for item in items {
+                check(item)?;
+            }
+        }
+        Value::Dict(dict) => {
+            for member in dict.values() {
+                check(member)?;
+            }
+            for key in dict.keys() {
+                check_string(key)?;
+            }
+        }
+        Value::Float(number) if !number.is_finite() => return Err(JsonbError::NotFinite),
+        Value::Str(text) => check_string(text)?,
+        Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
+    }
+    Ok(())
+}
+
+fn check_string(text: &PyStr) -> Result<(), JsonbError> {
+    match text {
+        PyStr::Text(text) if text.contains('\0') => Err(JsonbError::Nul),
+        PyStr::Text(_) => Ok(()),
+        PyStr::IllFormed(_) => normalise_string(text).map(drop),
+    }
 }
 
 /// The value as it is read back: keys by length in bytes, then bytewise; `-0.0` is `0.0`; a float
@@ -68,7 +101,10 @@ fn normalise_in_place(value: &mut Value) -> Result<(), JsonbError> {
 fn normalise_leaf(value: &mut Value) -> Result<(), JsonbError> {
     match value {
         Value::Float(number) => *value = normalise_float(*number)?,
-        Value::Str(text) => *value = Value::Str(normalise_string(text)?.into()),
+        Value::Str(text) => match text {
+            PyStr::Text(_) => check_string(text)?,
+            PyStr::IllFormed(_) => *value = Value::Str(normalise_string(text)?.into()),
+        },
         Value::None | Value::Bool(_) | Value::Int(_) | Value::List(_) | Value::Dict(_) => {}
     }
     Ok(())
@@ -156,16 +192,29 @@ fn join_pairs(points: &[u32]) -> Result<String, JsonbError> {
 }
 
 fn reorder(dict: &mut Dict) -> Result<(), JsonbError> {
+    if is_in_order(dict) {
+        return dict.keys().try_for_each(check_string);
+    }
     let mut members = std::mem::take(dict)
         .into_iter()
         .map(|(key, member)| Ok((normalise_string(&key)?, member)))
         .collect::<Result<Vec<_>, JsonbError>>()?;
     // A stable sort keeps equal keys in order, so that the last one wins when they are collected.
-    members.sort_by(|(left, _), (right, _)| {
-        (left.len(), left.as_bytes()).cmp(&(right.len(), right.as_bytes()))
-    });
+    members.sort_by(|(left, _), (right, _)| by_length(left, right));
     *dict = members.into_iter().collect();
     Ok(())
+}
+
+fn by_length(left: &str, right: &str) -> Ordering {
+    (left.len(), left.as_bytes()).cmp(&(right.len(), right.as_bytes()))
+}
+
+/// Whether the keys stand as they would be stored: most values have been through a column before.
+fn is_in_order(dict: &Dict) -> bool {
+    dict.keys().is_sorted_by(|left, right| match (left, right) {
+        (PyStr::Text(left), PyStr::Text(right)) => by_length(left, right).is_lt(),
+        _ => false,
+    }) && !matches!(dict.keys().next(), Some(PyStr::IllFormed(_)))
 }
 
 #[cfg(test)]
@@ -216,5 +265,20 @@ mod tests {
         let value = loads(b"\"\xed\xa0\xbd\xed\xb8\x80\"").unwrap();
         assert!(value.as_str().is_none());
         assert_eq!(normalise(&value).unwrap().as_str(), Some("😀"));
+    }
+
+    #[test]
+    fn what_is_sent_is_refused_as_what_is_read_would_be() {
+        for text in [
+            r#"{"a": {"bb": 1, "c": [true, null, 1.5, "x"]}, "é": "\ud83d\ude00"}"#,
+            r#"{"a": "\u0000", "b": NaN}"#,
+            r#"{"a\u0000": NaN}"#,
+            r#"{"a": {"\ud800": 1}, "b": "\u0000"}"#,
+            r#"["\ud83d\ude00", {"\udc00": 1}, Infinity]"#,
+            r#"{"\ud83d\ude00": 1, "a": 2}"#,
+        ] {
+            let value = loads(text.as_bytes()).unwrap();
+            assert_eq!(check(&value).err(), normalise(&value).err(), "{text}");
+        }
     }
 }
