@@ -172,8 +172,6 @@ pub async fn divergences_of_embedded(directory: &Path) -> Result<Vec<Divergence>
 
 /// The seed of fixtures that were read from `directory`.
 pub fn seed_of(corpus: &Corpus, directory: &Path) -> Option<Seed> {
-    corpus.seed.clone().map(|sql| Seed {
-        origin: directory.join("seed.sql").display().to_string(),
-        sql,
-    })
+    let sql = corpus.seed.clone()?;
+    Some(Seed::of_fixtures(directory, sql))
 }

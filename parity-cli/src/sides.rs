@@ -175,10 +175,8 @@ impl Sides {
         reader: &Reader,
         origin: &Path,
     ) -> Result<[Arc<dyn Backend>; 2], Failure> {
-        let seed = reader.seed().map_err(Failure::usage)?.map(|sql| Seed {
-            origin: origin.join("seed.sql").display().to_string(),
-            sql,
-        });
+        let seed = reader.seed().map_err(Failure::usage)?;
+        let seed = seed.map(|sql| Seed::of_fixtures(origin, sql));
         if self.dry_run && (self.candidate != "embedded" || self.reference != "recorded") {
             return Err(Failure::usage(
                 "--dry-run needs a recorded reference and the embedded candidate",
@@ -193,7 +191,7 @@ impl Sides {
             }
         };
         let candidate: Arc<dyn Backend> = match self.candidate.as_str() {
-            "embedded" => Arc::new(self.embedded(reader, seed.clone()).await?),
+            "embedded" => Arc::new(self.embedded(reader, seed).await?),
             url => {
                 let (database, redis) = (&self.candidate_db, &self.candidate_redis);
                 Arc::new(self.live(url, database, redis).open(seed.as_ref()).await?)

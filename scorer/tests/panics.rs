@@ -1,36 +1,13 @@
 //! What a panic tells. A process of its own: how panics are told holds for all of it.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use std::{
-    io::Write,
-    panic::catch_unwind,
-    sync::{Arc, Mutex},
-};
+#[path = "support/captured.rs"]
+mod captured;
 
+use std::panic::catch_unwind;
+
+use captured::Captured;
 use scorer::telemetry::tell_only_where_it_panicked;
-use tracing_subscriber::fmt::MakeWriter;
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Captured {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// Cutting a text within a character is a panic whose message quotes the text.
 #[test]
@@ -49,7 +26,7 @@ fn a_panic_tells_where_it_was_and_nothing_of_what_it_quotes() {
         .init();
     tell_only_where_it_panicked();
     let result = catch_unwind(|| SECRET[..within].len());
-    let told = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let told = captured.text();
     // Back to what shows why a test fails.
     drop(std::panic::take_hook());
     assert!(result.is_err());

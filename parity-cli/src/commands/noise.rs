@@ -166,10 +166,8 @@ async fn open(
     rules: Arc<parity::rules::Rules>,
     terminal: Terminal,
 ) -> Result<Twice, Failure> {
-    let seed = reader.seed().map_err(Failure::usage)?.map(|sql| Seed {
-        origin: arguments.fixtures.join("seed.sql").display().to_string(),
-        sql,
-    });
+    let seed = reader.seed().map_err(Failure::usage)?;
+    let seed = seed.map(|sql| Seed::of_fixtures(&arguments.fixtures, sql));
     let live = async |url: &str, database: &Option<String>, redis: &Option<String>| {
         let side = LiveSide {
             url,

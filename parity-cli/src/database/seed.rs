@@ -1,5 +1,7 @@
 //! The SQL every scenario starts from.
 
+use std::path::Path;
+
 use sqlx::{PgConnection, postgres::PgErrorPosition};
 
 use super::DatabaseError;
@@ -14,6 +16,14 @@ pub struct Seed {
 }
 
 impl Seed {
+    /// The seed of the fixtures in a directory.
+    pub fn of_fixtures(directory: &Path, sql: String) -> Self {
+        Self {
+            origin: directory.join("seed.sql").display().to_string(),
+            sql,
+        }
+    }
+
     /// Runs the seed in one transaction and brings the planner's statistics up to date.
     pub(super) async fn load(&self, connection: &mut PgConnection) -> Result<(), DatabaseError> {
         sqlx::raw_sql(sqlx::AssertSqlSafe(self.sql.clone()))

@@ -1,35 +1,9 @@
 //! Secrets of settings and requests stay out of logs and metrics.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
+use crate::{
+    captured::Captured,
+    support::{exchange, last, start, status},
 };
-
-use tracing_subscriber::fmt::MakeWriter;
-
-use crate::support::{exchange, last, start, status};
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Captured {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 #[tokio::test]
 async fn secrets_reach_neither_logs_nor_metrics() {
@@ -54,7 +28,7 @@ async fn secrets_reach_neither_logs_nor_metrics() {
         assert!(["401", "500"].contains(&status(&response)), "{response}");
     }
     let metrics = exchange(server.metrics_address(), &last("GET /metrics", "")).await;
-    let logs = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
+    let logs = captured.text();
     assert!(
         logs.contains("\"answered\""),
         "nothing was captured: {logs}"
