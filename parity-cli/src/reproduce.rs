@@ -142,7 +142,7 @@ pub async fn divergences_of_embedded(directory: &Path) -> Result<Vec<Divergence>
     let candidate = open_embedded(
         &corpus.settings,
         seed_of(&corpus, directory),
-        Mode::Commit,
+        Mode::CommitUnlisted,
         None,
     )
     .await?;

@@ -204,7 +204,7 @@ impl Sides {
         let mode = if self.dry_run {
             Mode::DryRun
         } else {
-            Mode::Commit
+            Mode::CommitUnlisted
         };
         let settings = &reader.manifest().settings;
         open_embedded(settings, seed, mode, self.postgres.as_deref()).await

@@ -134,7 +134,7 @@ async fn minimise_brings_a_fault_in_a_long_session_to_at_most_three_steps() {
     let corpus = Corpus::read(&fixtures()).expect("fixtures");
     let seed = || seed_of(&corpus, &fixtures());
     let open = async || {
-        open_embedded(&corpus.settings, seed(), Mode::Commit, None)
+        open_embedded(&corpus.settings, seed(), Mode::CommitUnlisted, None)
             .await
             .expect("a scorer")
     };
@@ -200,7 +200,7 @@ async fn explore_finds_faults_that_no_fixture_was_made_for() {
     let corpus = Corpus::read(&fixtures()).expect("fixtures");
     let open = async || {
         let seed = seed_of(&corpus, &fixtures());
-        open_embedded(&corpus.settings, seed, Mode::Commit, None)
+        open_embedded(&corpus.settings, seed, Mode::CommitUnlisted, None)
             .await
             .expect("a scorer")
     };

@@ -24,7 +24,7 @@ const GROUPS: [&str; 3] = ["dedup", "human-points", "ceramic-bulk"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_writes_the_recorded_rows() {
-    assert_recorded(Mode::Commit, BindingScope::Scenario).await;
+    assert_recorded(Mode::CommitUnlisted, BindingScope::Scenario).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,8 +27,19 @@ pub struct Response {
 pub enum Mode {
     /// Effects are applied to the database.
     Commit,
+    /// As [`Commit`](Self::Commit), without a list of what a scoring wrote: for a server, which
+    /// has nobody to tell.
+    CommitUnlisted,
     /// Nothing is written; identifiers the database would assign are negative placeholders.
     DryRun,
+}
+
+impl Mode {
+    /// Whether the database and the cache are changed.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        self != Self::DryRun
+    }
 }
 
 /// A response with the rows it goes with.
@@ -37,7 +48,8 @@ pub struct Reply {
     /// Name of the endpoint, for metrics and reports; `other-route` where there is none.
     pub route: &'static str,
     pub response: Response,
-    /// Rows written, or in dry-run mode the rows that would have been.
+    /// Rows written, or in dry-run mode the rows that would have been; not those of a scoring in
+    /// mode [`CommitUnlisted`](Mode::CommitUnlisted).
     pub effects: Effects,
     /// Cache entries set, or in dry-run mode those that would have been.
     pub cache: Vec<CacheWrite>,

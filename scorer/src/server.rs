@@ -209,7 +209,7 @@ impl App {
         if let Some(response) = operations::answer(&self.service, &request).await {
             return ("operations", response);
         }
-        let called = AssertUnwindSafe(self.service.call(request, Mode::Commit));
+        let called = AssertUnwindSafe(self.service.call(request, Mode::CommitUnlisted));
         match called.catch_unwind().await {
             Ok(Reply {
                 route, response, ..

@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod connect;
+pub mod deadline;
 pub mod expect;
 pub mod failure;
 pub mod headers;
@@ -96,20 +97,20 @@ impl Outbound {
         let mut response = backend.exchange(self.request, self.raw_target).await?;
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS
             || (connect && response.status().is_success());
-        let protocol = response.headers().get(header::UPGRADE).cloned();
+        let protocol = switched
+            .then(|| response.headers().get(header::UPGRADE).cloned())
+            .flatten();
         // Chunks stay chunks: the field keeps its place, and hyper frames the body by it.
         let stays_chunked = self.client_version == Version::HTTP_11
             && !response.body().is_end_stream()
             && headers::is_chunked(response.headers());
         headers::strip_hop_by_hop_but(response.headers_mut(), stays_chunked);
         *response.version_mut() = self.client_version;
-        if switched {
-            if let Some(protocol) = protocol {
-                switch_to(response.headers_mut(), protocol);
-            }
-            if let Some(client) = self.upgrade {
-                tunnel(client, hyper::upgrade::on(&mut response));
-            }
+        if let Some(protocol) = protocol {
+            switch_to(response.headers_mut(), protocol);
+        }
+        if switched && let Some(client) = self.upgrade {
+            tunnel(client, hyper::upgrade::on(&mut response));
         }
         Ok(response)
     }

@@ -102,8 +102,9 @@ pub async fn run(
             let followed = TargetKeeping::new(stream, &limits, switched);
             let io = TokioIo::new(Patient::new(followed, patience));
             let service = service_fn(move |request| {
-                let (service, client) = (Arc::clone(&service), client.clone());
-                async move { Ok::<_, Infallible>(service.answer(client, request).await) }
+                // On the heap, because hyper moves it twice.
+                let answer = Box::pin(Arc::clone(&service).answer(client.clone(), request));
+                async move { Ok::<_, Infallible>(answer.await) }
             });
             let connection = server
                 .serve_connection_with_upgrades(io, service)

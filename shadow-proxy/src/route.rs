@@ -165,7 +165,11 @@ impl Routes {
     /// (contract §1.1).
     pub fn find(&self, method: &Method, path: &str) -> Matched {
         let decoded = percent_decode(path);
-        let parts: Vec<&str> = decoded.split('/').skip(1).collect();
+        let parts: Vec<&[u8]> = decoded
+            .as_bytes()
+            .split(|byte| *byte == b'/')
+            .skip(1)
+            .collect();
         let mut wrong_method = None;
         for entry in &self.entries {
             let Some(address) = entry.matches(&parts) else {
@@ -224,17 +228,17 @@ impl Entry {
     }
 
     /// The `{address}` (or nothing) when the path fits.
-    fn matches(&self, parts: &[&str]) -> Option<Option<String>> {
+    fn matches(&self, parts: &[&[u8]]) -> Option<Option<String>> {
         if parts.len() != self.segments.len() {
             return None;
         }
         let mut address = None;
         for (segment, part) in self.segments.iter().zip(parts) {
             match segment {
-                Segment::Literal(literal) if literal == part => {}
+                Segment::Literal(literal) if literal.as_bytes() == *part => {}
                 Segment::Parameter(name) if !part.is_empty() => {
                     if name == "address" {
-                        address = Some(part.to_lowercase());
+                        address = Some(String::from_utf8_lossy(part).to_lowercase());
                     }
                 }
                 _ => return None,

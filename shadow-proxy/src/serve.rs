@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use parking_lot::RwLock;
@@ -255,7 +255,14 @@ impl Service {
         let begun = Instant::now();
         let answer = match (server, &live.candidate) {
             (Side::Candidate, Some(candidate)) => {
-                serve_by_candidate(live, candidate, outbound, client.address.ip()).await
+                // Much larger than the usual way, whose size it would have otherwise.
+                Box::pin(serve_by_candidate(
+                    live,
+                    candidate,
+                    outbound,
+                    client.address.ip(),
+                ))
+                .await
             }
             _ => by_upstream(&live.reference, outbound).await,
         };
@@ -398,11 +405,7 @@ fn sticky_key(
     route::sticky_key(sticky, subject, headers, client)
 }
 
-/// Length the client announced, 0 when it did not.
+/// Length the client announced in bytes, 0 when it did not.
 fn announced_length(request: &Request<Incoming>) -> u64 {
-    request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .unwrap_or(0)
+    request.body().size_hint().lower()
 }

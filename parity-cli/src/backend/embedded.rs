@@ -57,9 +57,10 @@ impl Embedded {
 
 impl Backend for Embedded {
     fn describe(&self) -> String {
-        let mode = match self.mode {
-            Mode::Commit => "",
-            Mode::DryRun => " in dry-run",
+        let mode = if self.mode.writes() {
+            ""
+        } else {
+            " in dry-run"
         };
         format!("the embedded scorer{mode} on {}", self.postgres.describe())
     }
@@ -175,12 +176,11 @@ impl Session for EmbeddedSession {
                 ..
             } = self.service.call(ask(request), self.mode).await;
             let latency = started.elapsed();
-            let effects = match self.mode {
-                Mode::Commit => self.database.capture.take().await?,
-                Mode::DryRun => {
-                    self.follow(step).await?;
-                    rows::effects(&effects)
-                }
+            let effects = if self.mode.writes() {
+                self.database.capture.take().await?
+            } else {
+                self.follow(step).await?;
+                rows::effects(&effects)
             };
             Ok(Answer {
                 observation: Observation {

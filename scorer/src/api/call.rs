@@ -62,7 +62,7 @@ impl Call<'_> {
         let Authenticated { key, migrated_hash } =
             api_key::authenticate(self.service, &self.request.headers, flavour).await?;
         if let Some(hash) = migrated_hash {
-            if self.mode == Mode::Commit {
+            if self.mode.writes() {
                 let pool = &self.service.databases().primary;
                 key.store_hash(pool, &hash).await?;
             }
@@ -86,7 +86,7 @@ impl Call<'_> {
         let time_to_live = rate.time_to_live();
         let cache = self.service.cache();
         let count = match self.mode {
-            Mode::Commit => cache.increment(&counter, time_to_live).await?,
+            Mode::Commit | Mode::CommitUnlisted => cache.increment(&counter, time_to_live).await?,
             Mode::DryRun => cache.count(&counter).await? + 1,
         };
         self.cache_writes.push(CacheWrite {

@@ -2,7 +2,6 @@
 
 use crate::{
     cache::{CacheValue, CacheWrite},
-    message::Mode,
     python::{Dict, Value, int, json},
     store::weights::{self, Weights},
 };
@@ -41,7 +40,7 @@ async fn answer(call: &mut Call<'_>, id: &str) -> Result<Answer, Failure> {
         None => {
             let weights = load(call, id).await?;
             let text = json::dumps(&weights);
-            if call.mode == Mode::Commit {
+            if call.mode.writes() {
                 cache.set_text(&key, &text, TIME_TO_LIVE).await?;
             }
             call.cache_writes.push(CacheWrite {

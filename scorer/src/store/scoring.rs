@@ -147,7 +147,7 @@ impl<V: ProofVerifier> Engine<V> {
         let _turn = self.locks.lock(&write.address.to_lowercase()).await;
         let mut written = stamps::write(&self.pool, &write, self.clock.now(), mode).await?;
         let effects = std::mem::take(&mut written.effects);
-        if mode == Mode::Commit {
+        if mode.writes() {
             // The database knows.
             written = Written::default();
         }
@@ -372,13 +372,14 @@ impl<V: ProofVerifier> Engine<V> {
             Applied::Written {
                 identifiers,
                 analytics_id,
-            } => {
+            } if mode == Mode::Commit => {
                 let mut effects = plan.effects(&identifiers);
                 if let (Some(extra), Some(id)) = (extra, analytics_id) {
                     effects.0.push(with_id(extra, id));
                 }
                 Ok(Ok(effects))
             }
+            Applied::Written { .. } => Ok(Ok(Effects::default())),
         }
     }
 }

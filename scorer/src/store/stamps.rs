@@ -177,7 +177,9 @@ pub async fn write(
             scorer_id: scorer.transpose()?,
         };
         let ids = match mode {
-            Mode::Commit => insert(pool, address, &rows, &source, now).await?,
+            Mode::Commit | Mode::CommitUnlisted => {
+                insert(pool, address, &rows, &source, now).await?
+            }
             Mode::DryRun => (1..).map(|id: i64| -id).take(rows.len()).collect(),
         };
         Ok(ids
@@ -218,7 +220,7 @@ async fn remove(
     mode: Mode,
 ) -> Result<Vec<(i64, DateTime<Utc>)>, Failure> {
     let statement = match mode {
-        Mode::Commit => include_str!("sql/remove_stamps.sql"),
+        Mode::Commit | Mode::CommitUnlisted => include_str!("sql/remove_stamps.sql"),
         Mode::DryRun => include_str!("sql/removable_stamps.sql"),
     };
     let rows = sqlx::query(statement)

@@ -61,7 +61,8 @@ impl Embedded {
 
     /// Answers for a user: rows are written.
     pub async fn serve(&self, head: &RequestHead, body: Bytes) -> Reply {
-        self.0.call(message(head, body), Mode::Commit).await
+        let request = message(head, body);
+        self.0.call(request, Mode::CommitUnlisted).await
     }
 }
 

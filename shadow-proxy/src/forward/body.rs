@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Response, header};
+use http::{HeaderMap, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use tokio::time::{Instant, Sleep};
@@ -53,11 +53,11 @@ impl HttpBody for AnnouncedEmpty {
 
 /// The answer, with its `Content-Length: 0` where the backend put it.
 pub fn in_order(response: Response<Body>) -> Response<Body> {
-    let announces_none = response
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .is_some_and(|length| length == "0");
-    if announces_none && response.body().is_end_stream() {
+    let announces_none = |headers: &HeaderMap| {
+        let length = headers.get(header::CONTENT_LENGTH);
+        length.is_some_and(|length| length == "0")
+    };
+    if response.body().is_end_stream() && announces_none(response.headers()) {
         response.map(|_| Body::new(AnnouncedEmpty))
     } else {
         response

@@ -2,29 +2,21 @@
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HOST, TE, TRANSFER_ENCODING, UPGRADE},
 };
 
 use crate::config::ForwardedMode;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Fields that belong to one connection whatever `Connection` says (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [HeaderName; 6] = [
-    CONNECTION,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
-
+/// Whether a field belongs to one connection whatever `Connection` says (RFC 9110 §7.6.1).
 fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(name)
+    matches!(
+        name.as_str(),
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
+    )
 }
 
 /// The protocol a message asks to switch to, if it does.
@@ -121,36 +113,46 @@ pub fn set_forwarded(headers: &mut HeaderMap, mode: ForwardedMode, client: &Head
         return;
     }
     let replace = mode == ForwardedMode::Replace;
-    let chain = match joined(headers, &FORWARDED_FOR) {
-        Some(before) if !replace => {
-            let chain = [before.as_slice(), b", ", client.as_bytes()].concat();
-            HeaderValue::from_bytes(&chain).ok()
-        }
-        _ => Some(client.clone()),
-    };
-    if let Some(chain) = chain {
-        headers.insert(FORWARDED_FOR, chain);
-    }
-    if replace || !headers.contains_key(FORWARDED_PROTO) {
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
-    }
-    if replace || !headers.contains_key(FORWARDED_HOST) {
-        match headers.get(HOST).cloned() {
-            Some(host) => {
-                headers.insert(FORWARDED_HOST, host);
+    match headers.entry(FORWARDED_FOR) {
+        Entry::Occupied(mut before) if !replace => {
+            let values: Vec<&[u8]> = before.iter().map(HeaderValue::as_bytes).collect();
+            let chain = [values.join(b", ".as_slice()).as_slice(), client.as_bytes()]
+                .join(b", ".as_slice());
+            if let Ok(chain) = HeaderValue::from_bytes(&chain) {
+                before.insert(chain);
             }
-            None => remove(headers, &FORWARDED_HOST),
         }
+        Entry::Occupied(mut before) => {
+            before.insert(client.clone());
+        }
+        Entry::Vacant(place) => {
+            place.insert(client.clone());
+        }
+    }
+    set(
+        headers,
+        FORWARDED_PROTO,
+        HeaderValue::from_static("http"),
+        replace,
+    );
+    match headers.get(HOST).cloned() {
+        Some(host) => set(headers, FORWARDED_HOST, host, replace),
+        None if replace => remove(headers, &FORWARDED_HOST),
+        None => {}
     }
 }
 
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let values: Vec<&[u8]> = headers
-        .get_all(name)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    (!values.is_empty()).then(|| values.join(b", ".as_slice()))
+/// Sets a field where it is absent, or in any case if `replace`.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue, replace: bool) {
+    match headers.entry(name) {
+        Entry::Vacant(place) => {
+            place.insert(value);
+        }
+        Entry::Occupied(mut before) if replace => {
+            before.insert(value);
+        }
+        Entry::Occupied(_) => {}
+    }
 }
 
 /// HTTP/2 may split cookies over several fields; HTTP/1.1 wants them in one (RFC 9113 §8.2.3).

@@ -9,7 +9,7 @@ use hyper::client::conn::http1;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{body::Body, retarget::Slot};
+use super::{body::Body, deadline::Deadline, retarget::Slot};
 use crate::lanes;
 
 /// A connection that carries one exchange at a time.
@@ -17,6 +17,8 @@ use crate::lanes;
 pub struct Connection {
     pub sender: http1::SendRequest<Body>,
     pub retarget: Slot,
+    /// For its answers.
+    pub deadline: Deadline,
 }
 
 #[derive(Debug)]
@@ -26,8 +28,8 @@ struct Idle {
 }
 
 impl Idle {
-    fn is_spent(&self, limit: Duration) -> bool {
-        self.connection.sender.is_closed() || self.since.elapsed() >= limit
+    fn is_spent(&self, now: Instant, limit: Duration) -> bool {
+        self.connection.sender.is_closed() || now.duration_since(self.since) >= limit
     }
 }
 
@@ -55,19 +57,19 @@ impl Pool {
 
     /// The connection used last, so that the others can grow old and close: this lane's own, or
     /// before a new one is made, another's.
-    pub fn take(&self) -> Option<Connection> {
-        self.take_from(self.own()).or_else(|| {
+    pub fn take(&self, now: Instant) -> Option<Connection> {
+        self.take_from(self.own(), now).or_else(|| {
             let mut others = self.by_lane.iter();
-            others.find_map(|lane| self.take_from(lane))
+            others.find_map(|lane| self.take_from(lane, now))
         })
     }
 
-    fn take_from(&self, lane: &Mutex<VecDeque<Idle>>) -> Option<Connection> {
+    fn take_from(&self, lane: &Mutex<VecDeque<Idle>>, now: Instant) -> Option<Connection> {
         let mut idle = lane.lock();
         let mut at = idle.len();
         while at > 0 {
             at -= 1;
-            if idle[at].is_spent(self.limit) {
+            if idle[at].is_spent(now, self.limit) {
                 idle.remove(at);
             } else if idle[at].connection.sender.is_ready() {
                 return idle.remove(at).map(|entry| entry.connection);
@@ -81,14 +83,16 @@ impl Pool {
         if connection.sender.is_closed() {
             return;
         }
+        let now = Instant::now();
         let mut idle = self.own().lock();
         // The longest idle ones are at the front.
-        while idle.front().is_some_and(|entry| entry.is_spent(self.limit)) {
+        let is_spent = |entry: &Idle| entry.is_spent(now, self.limit);
+        while idle.front().is_some_and(is_spent) {
             idle.pop_front();
         }
         idle.push_back(Idle {
             connection,
-            since: Instant::now(),
+            since: now,
         });
     }
 }

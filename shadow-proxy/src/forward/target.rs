@@ -8,6 +8,7 @@
 use std::{
     io,
     mem::MaybeUninit,
+    ops::Range,
     pin::Pin,
     sync::{
         Arc,
@@ -58,9 +59,24 @@ fn is_safe(method: &[u8], target: &[u8]) -> bool {
     if method == b"CONNECT" || target == b"*" {
         return true;
     }
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/?:@-._~!$&'()*+,;=%".contains(byte);
-    target.starts_with(b"/") && target.iter().all(plain) && !target.starts_with(PREFIX.as_bytes())
+    let is_plain = |byte: &u8| PLAIN[usize::from(*byte)];
+    target.starts_with(b"/")
+        && target.iter().all(is_plain)
+        && !target.starts_with(PREFIX.as_bytes())
 }
+
+/// Which bytes `http::Uri` keeps in a target as they are.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let bytes =
+        b"/?:@-._~!$&'()*+,;=%0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let mut at = 0;
+    while at < bytes.len() {
+        plain[bytes[at] as usize] = true;
+        at += 1;
+    }
+    plain
+};
 
 /// As many fields of a head are parsed without asking for memory: the default limit.
 const FEW_FIELDS: usize = 128;
@@ -100,6 +116,26 @@ const CHUNK_START: ChunkPosition = ChunkPosition::Size {
     extension: false,
 };
 
+/// What stands at the beginning of some bytes.
+#[derive(Debug)]
+enum Parsed {
+    Complete(Head),
+    /// A head that goes on.
+    Partial,
+    /// Nothing that can be followed.
+    Foreign,
+}
+
+/// A head.
+#[derive(Debug)]
+struct Head {
+    length: usize,
+    /// What comes after it.
+    framing: Position,
+    /// Where its target stands, if that has to be encoded.
+    encode: Option<Range<usize>>,
+}
+
 /// Follows the requests in a stream of bytes.
 #[derive(Debug)]
 struct Follower {
@@ -120,36 +156,63 @@ impl Follower {
         }
     }
 
+    /// Passes over the part of `input` that can be read as it stands, most often all of it; returns
+    /// its length. The rest is for [`Self::follow`].
+    fn pass(&mut self, input: &[u8]) -> usize {
+        let mut passed = 0;
+        while passed < input.len() {
+            let rest = &input[passed..];
+            passed += match self.position {
+                Position::Head if !self.head.is_empty() => break,
+                Position::Head => match self.parse(rest) {
+                    Parsed::Complete(head) if head.encode.is_none() => {
+                        self.position = head.framing;
+                        head.length
+                    }
+                    _ => break,
+                },
+                _ => self.advance(rest),
+            };
+        }
+        passed
+    }
+
     /// Moves `input` to `out`, with targets encoded where needed.
     fn follow(&mut self, mut input: &[u8], out: &mut BytesMut) {
         while !input.is_empty() {
-            let taken = match &mut self.position {
-                Position::Head => self.follow_head(input, out),
-                Position::Lost => {
-                    out.extend_from_slice(input);
-                    input.len()
-                }
-                Position::Body(left) => {
-                    let taken = input
-                        .len()
-                        .min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    out.extend_from_slice(&input[..taken]);
-                    *left -= taken as u64;
-                    if *left == 0 {
-                        self.position = Position::Head;
-                    }
-                    taken
-                }
-                Position::Chunk(chunk) => {
-                    let (taken, next) = follow_chunk(chunk, input);
-                    out.extend_from_slice(&input[..taken]);
-                    if let Some(next) = next {
-                        self.position = next;
-                    }
-                    taken
-                }
+            let taken = if self.position == Position::Head {
+                self.follow_head(input, out)
+            } else {
+                let taken = self.advance(input);
+                out.extend_from_slice(&input[..taken]);
+                taken
             };
             input = &input[taken..];
+        }
+    }
+
+    /// Goes over bytes that are not of a head; returns how many.
+    fn advance(&mut self, input: &[u8]) -> usize {
+        match &mut self.position {
+            Position::Head => 0,
+            Position::Lost => input.len(),
+            Position::Body(left) => {
+                let taken = input
+                    .len()
+                    .min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= taken as u64;
+                if *left == 0 {
+                    self.position = Position::Head;
+                }
+                taken
+            }
+            Position::Chunk(chunk) => {
+                let (taken, next) = follow_chunk(chunk, input);
+                if let Some(next) = next {
+                    self.position = next;
+                }
+                taken
+            }
         }
     }
 
@@ -163,6 +226,32 @@ impl Follower {
             return input.len();
         }
         let buffered = self.head.split();
+        match self.parse(&buffered) {
+            Parsed::Complete(head) => {
+                self.position = head.framing;
+                let mut plain_from = 0;
+                if let Some(target) = head.encode {
+                    out.extend_from_slice(&buffered[..target.start]);
+                    encode(&buffered[target.clone()], out);
+                    plain_from = target.end;
+                }
+                out.extend_from_slice(&buffered[plain_from..head.length]);
+                head.length - before
+            }
+            Parsed::Partial => {
+                self.head = buffered;
+                input.len()
+            }
+            Parsed::Foreign => {
+                self.position = Position::Lost;
+                out.extend_from_slice(&buffered);
+                input.len()
+            }
+        }
+    }
+
+    /// Reads the head at the beginning of `buffered`.
+    fn parse(&self, buffered: &[u8]) -> Parsed {
         let mut few = [const { MaybeUninit::uninit() }; FEW_FIELDS];
         let mut many = Vec::new();
         let fields = if self.header_count <= FEW_FIELDS {
@@ -172,31 +261,20 @@ impl Follower {
             &mut many[..]
         };
         let mut request = httparse::Request::new(&mut []);
-        match request.parse_with_uninit_headers(&buffered, fields) {
+        match request.parse_with_uninit_headers(buffered, fields) {
             Ok(httparse::Status::Complete(length)) => {
                 let method = request.method.unwrap_or_default().as_bytes();
                 let target = request.path.unwrap_or_default().as_bytes();
-                self.position = framing(request.headers);
-                if is_safe(method, target) {
-                    out.extend_from_slice(&buffered[..length]);
-                } else {
-                    let start = target.as_ptr().addr() - buffered.as_ptr().addr();
-                    out.extend_from_slice(&buffered[..start]);
-                    encode(target, out);
-                    out.extend_from_slice(&buffered[start + target.len()..length]);
-                }
-                length - before
+                let start = target.as_ptr().addr() - buffered.as_ptr().addr();
+                Parsed::Complete(Head {
+                    length,
+                    framing: framing(request.headers),
+                    encode: (!is_safe(method, target)).then(|| start..start + target.len()),
+                })
             }
-            Ok(httparse::Status::Partial) if buffered.len() <= self.head_limit => {
-                self.head = buffered;
-                input.len()
-            }
+            Ok(httparse::Status::Partial) if buffered.len() <= self.head_limit => Parsed::Partial,
             // Too long, HTTP/2's preface, or no HTTP: hyper has the last word.
-            _ => {
-                self.position = Position::Lost;
-                out.extend_from_slice(&buffered);
-                input.len()
-            }
+            _ => Parsed::Foreign,
         }
     }
 
@@ -295,7 +373,6 @@ pub struct TargetKeeping<T> {
     follower: Follower,
     /// Followed, but not yet read by hyper.
     ready: BytesMut,
-    buffer: Box<[u8]>,
     switched: Arc<AtomicBool>,
     ended: bool,
     /// Runs while a head is held back, of which hyper knows nothing yet.
@@ -311,7 +388,6 @@ impl<T> TargetKeeping<T> {
             inner,
             follower: Follower::new(limits.head.bytes(), limits.header_count),
             ready: BytesMut::new(),
-            buffer: vec![0; 16 * 1024].into_boxed_slice(),
             switched,
             ended: false,
             patience: IdleTimer::new(limits.head_timeout.0),
@@ -345,8 +421,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for TargetKeeping<T> {
             if this.follower.position == Position::Lost || this.switched.load(Ordering::Acquire) {
                 return Pin::new(&mut this.inner).poll_read(cx, out);
             }
-            let mut buffer = ReadBuf::new(&mut this.buffer);
-            let Poll::Ready(read) = Pin::new(&mut this.inner).poll_read(cx, &mut buffer) else {
+            let before = out.filled().len();
+            let Poll::Ready(read) = Pin::new(&mut this.inner).poll_read(cx, out) else {
                 if this.is_owed_a_head() {
                     ready!(this.patience.poll_silence(cx));
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -355,14 +431,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for TargetKeeping<T> {
             };
             read?;
             this.fresh = false;
-            if buffer.filled().is_empty() {
+            let arrived = &out.filled()[before..];
+            if arrived.is_empty() {
                 this.ended = true;
                 this.follower.give_up(&mut this.ready);
-            } else {
-                this.follower.follow(buffer.filled(), &mut this.ready);
-                if this.follower.head.is_empty() {
-                    this.patience.reset();
-                }
+                continue;
+            }
+            let passed = this.follower.pass(arrived);
+            this.follower.follow(&arrived[passed..], &mut this.ready);
+            if this.follower.head.is_empty() {
+                this.patience.reset();
+            }
+            out.set_filled(before + passed);
+            if passed > 0 {
+                return Poll::Ready(Ok(()));
             }
         }
     }

@@ -24,6 +24,7 @@ use tokio::{
 use super::{
     body::{self, BackendIdle, Body, BodyError, IdleTimer},
     connect::{BackendError, Connector},
+    deadline::{Deadline, Elapsed},
     expect::{self, Permission},
     failure::Failure,
     headers,
@@ -83,7 +84,7 @@ impl Upstream {
         let result = match self.settings.protocol {
             Protocol::Http1 => self.over_http1(request, raw).await,
             Protocol::Http2 if raw.is_some() => Err(Failure::Unforwardable),
-            Protocol::Http2 => self.over_http2(request).await,
+            Protocol::Http2 => Box::pin(self.over_http2(request)).await,
         };
         match result {
             Ok((response, connection)) => {
@@ -144,7 +145,7 @@ impl Upstream {
                 *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
             }
         }
-        if !expect::is_expected(request.headers()) || request.body().is_end_stream() {
+        if request.body().is_end_stream() || !expect::is_expected(request.headers()) {
             return None;
         }
         let (gated, permission) =
@@ -165,9 +166,10 @@ impl Upstream {
         raw: Option<Bytes>,
     ) -> Result<(Response<Incoming>, Option<Connection>), Failure> {
         loop {
-            let (mut connection, reused) = match self.idle.take() {
+            let now = Instant::now();
+            let (mut connection, reused) = match self.idle.take(now) {
                 Some(connection) => (connection, true),
-                None => (self.open_http1().await?, false),
+                None => (Box::pin(self.open_http1()).await?, false),
             };
             if let Some(target) = &raw {
                 *connection.retarget.lock() = Some(Replacement {
@@ -177,8 +179,11 @@ impl Upstream {
             }
             let again = if reused { repeatable(&request) } else { None };
             let progress = Progress::watch(&mut request);
-            let sent = connection.sender.try_send_request(request);
-            match self.answer(sent, progress).await? {
+            let Connection {
+                sender, deadline, ..
+            } = &mut connection;
+            let sent = sender.try_send_request(request);
+            match self.answer(sent, deadline, progress).await? {
                 Ok(response) => return Ok((response, Some(connection))),
                 Err(mut error) => match (error.take_message(), again) {
                     // The backend closed an idle connection before anything was written on it.
@@ -201,7 +206,8 @@ impl Upstream {
             attempts += 1;
             let progress = Progress::watch(&mut request);
             let sent = sender.try_send_request(request);
-            match self.answer(sent, progress).await? {
+            let deadline = &mut Deadline::default();
+            match self.answer(sent, deadline, progress).await? {
                 Ok(response) => return Ok((response, None)),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if attempts < 3 => request = unsent,
@@ -216,13 +222,13 @@ impl Upstream {
     async fn answer<T>(
         &self,
         sent: impl Future<Output = T>,
+        deadline: &mut Deadline,
         progress: Option<Progress>,
     ) -> Result<T, Failure> {
         let limit = self.settings.response_timeout.0;
         let Some(progress) = progress else {
-            return timeout(limit, sent)
-                .await
-                .map_err(|_| Failure::ResponseTimeout);
+            let answer = deadline.limit(limit, sent).await;
+            return answer.map_err(|Elapsed| Failure::ResponseTimeout);
         };
         tokio::pin!(sent);
         loop {
@@ -251,7 +257,11 @@ impl Upstream {
             .map_err(|error| Failure::of_exchange(&error))?;
         // Errors of the connection reach whoever waits for an answer on it.
         tokio::spawn(async move { drop(connection.with_upgrades().await) });
-        Ok(Connection { sender, retarget })
+        Ok(Connection {
+            sender,
+            retarget,
+            deadline: Deadline::default(),
+        })
     }
 
     async fn http2_connection(&self) -> Result<http2::SendRequest<Body>, Failure> {

@@ -1,11 +1,13 @@
 use super::*;
 
-/// Feeds `input` in pieces of `step` bytes.
+/// Feeds `input` in pieces of `step` bytes, as a connection does.
 fn follow(input: &[u8], step: usize) -> Vec<u8> {
     let mut follower = Follower::new(64 * 1024, 64);
     let mut out = BytesMut::new();
     for piece in input.chunks(step) {
-        follower.follow(piece, &mut out);
+        let passed = follower.pass(piece);
+        out.extend_from_slice(&piece[..passed]);
+        follower.follow(&piece[passed..], &mut out);
     }
     follower.give_up(&mut out);
     out.to_vec()
