@@ -83,6 +83,52 @@ async fn connections_to_the_backend_are_kept_and_a_closed_one_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_read_lost_on_a_kept_connection_is_sent_again_as_it_was_and_a_write_is_not() {
+    for (method, arrivals, status) in [("GET", 3, "200 OK"), ("POST", 2, "502 Bad Gateway")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = proxy_to(&format!("http://{}", listener.local_addr().unwrap())).await;
+        let (heads, mut arrived) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            // The first connection is closed on its second request, without an answer.
+            for answers in [1, 2] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                for number in 0..2 {
+                    let mut buffer = vec![0; 4096];
+                    let length = stream.read(&mut buffer).await.unwrap();
+                    buffer.truncate(length);
+                    heads.send(String::from_utf8(buffer).unwrap()).unwrap();
+                    if number == answers {
+                        break;
+                    }
+                    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+                    stream.write_all(answer).await.unwrap();
+                }
+            }
+        });
+        let mut last = String::new();
+        for target in ["/first", "/A%2f?b=#c"] {
+            let request = format!(
+                "{method} {target} HTTP/1.1\r\nHOST: h\r\nx-Key: k\r\nConnection: close\r\n\r\n"
+            );
+            last = raw_text(proxy.address(), &request).await;
+        }
+        assert!(last.starts_with(&format!("HTTP/1.1 {status}")), "{last}");
+        let mut seen = Vec::new();
+        while let Ok(head) = arrived.try_recv() {
+            seen.push(head);
+        }
+        assert_eq!(seen.len(), arrivals, "{seen:?}");
+        assert!(
+            seen[1].starts_with(&format!(
+                "{method} /A%2f?b=#c HTTP/1.1\r\nHOST: h\r\nx-Key: k\r\n"
+            )),
+            "{seen:?}"
+        );
+        assert!(seen[2..].iter().all(|head| *head == seen[1]), "{seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_chunked_answer_stays_chunked() {
     let backend = Backend::answering(
         b"HTTP/1.1 301 Moved Permanently\r\nLocation: /internal/\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
