@@ -201,7 +201,7 @@ async fn soak_scorer(arguments: &Arguments, requests: u64) -> Result<Value, Fail
         "requests": requests,
         "answers_by_status": statuses,
         "scorer_memory": memory.summary(),
-        "faults_found": memory.growth(),
+        "faults_found": Vec::from_iter(memory.growth()),
     });
     scorer.stop().await;
     database.stop().await;
