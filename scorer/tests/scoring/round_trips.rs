@@ -131,6 +131,18 @@ async fn a_score_takes_as_few_round_trips_as_promised() {
     assert_eq!(world.count("account_accountapikeyanalytics").await, 4);
 }
 
+/// Planning the two long statements anew takes several times as long as running them.
+#[tokio::test]
+async fn statements_are_planned_once_whatever_the_statistics_say() {
+    let world = World::start().await;
+    let url = ("DATABASE_URL".to_owned(), world.postgres.url());
+    let settings = Settings::from_pairs(settings().into_iter().chain([url])).unwrap();
+    let databases = Databases::connect(&settings).unwrap();
+    let shown = sqlx::query_scalar("SHOW plan_cache_mode");
+    let mode: String = shown.fetch_one(&databases.primary).await.unwrap();
+    assert_eq!(mode, "force_generic_plan");
+}
+
 fn get(target: &str, header: &str, value: &str) -> Request {
     request("GET", target, (header, value), String::new())
 }
@@ -182,7 +194,7 @@ async fn call(service: &Service, request: Request) {
     );
 }
 
-fn service(pool: sqlx::PgPool) -> Service {
+fn settings() -> Vec<(String, String)> {
     let pairs = [
         ("SECRET_KEY", "secret"),
         ("DEBUG", "off"),
@@ -193,10 +205,13 @@ fn service(pool: sqlx::PgPool) -> Service {
         ("FF_V2_API", "on"),
         ("FF_API_ANALYTICS", "on"),
     ];
-    let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let settings = Settings::from_pairs(pairs).unwrap();
+    let owned = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    owned.to_vec()
+}
+
+fn service(pool: sqlx::PgPool) -> Service {
     Service::new(
-        settings,
+        Settings::from_pairs(settings()).unwrap(),
         Databases::single(pool),
         Cache::in_process(),
         Clock::system(),
