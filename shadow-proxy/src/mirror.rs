@@ -425,10 +425,8 @@ impl Mirror {
         let other = match timeout(self.config.deadline.0, asked).await {
             Err(_) => return Err(Fate::TimedOut),
             Ok(Err(AskError::Failed(class))) => return Err(Fate::Errored(class)),
-            Ok(Err(AskError::TooLarge)) => {
-                pass.answered();
-                return Err(Fate::Errored("answer_over_cap"));
-            }
+            // A failure for the breaker too: each costs a body up to the cap and a connection.
+            Ok(Err(AskError::TooLarge)) => return Err(Fate::Errored("answer_over_cap")),
             Ok(Ok(other)) => other,
         };
         pass.answered();
