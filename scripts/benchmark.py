@@ -1,11 +1,15 @@
 """What the benchmarks of servers share."""
 
+import json
+import os
+import pathlib
 import re
 import socket
 import subprocess
 import sys
 import tempfile
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Printed by wrk when it is done, so that nothing has to be read off its table.
 _REPORT = """
 done = function(summary, latency, requests)
@@ -15,6 +19,16 @@ done = function(summary, latency, requests)
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
+
+
+def built(variable, package, *target):
+    """The path of a release binary, `--bin` or `--example` and its name: the one that the environment names, or one built now."""
+    if binary := os.environ.get(variable):
+        return binary
+    build = ["cargo", "build", "--release", "--locked", "--no-default-features", "-p", package, *target]
+    build += ["--message-format", "json-render-diagnostics"]
+    artifacts = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return next(e for e in (json.loads(line).get("executable") for line in artifacts) if e)
 
 
 def free_port():

@@ -25,9 +25,9 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long a connection may lie idle before it is looked at ahead of its use: a look is a round
 /// trip, and a database that was restarted has ended the connections of before.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// Keeps PostgreSQL from planning a statement anew for every call, which takes several times as long
-/// as running it. Left to itself, it does so whenever a vacuum leaves it with misleading numbers of
-/// rows. PostgreSQL before 12 has no such setting, and is left as it is.
+/// Keeps PostgreSQL from planning a statement anew for every call, which takes longer than running
+/// it. Left to itself, it may do so by its statistics. PostgreSQL before 12 has no such setting, and
+/// is left as it is.
 const PLAN_ONCE: &str = "SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode'";
 /// Verified proofs remembered.
 const VERIFIED_PROOFS: usize = 100_000;

@@ -85,9 +85,10 @@ impl Call<'_> {
         let counter = rate.counter_key(&key.prefix, self.service.clock().now());
         let time_to_live = rate.time_to_live();
         let cache = self.service.cache();
-        let count = match self.mode {
-            Mode::Commit | Mode::CommitUnlisted => cache.increment(&counter, time_to_live).await?,
-            Mode::DryRun => cache.count(&counter).await? + 1,
+        let count = if self.mode.writes() {
+            cache.increment(&counter, time_to_live).await?
+        } else {
+            cache.count(&counter).await? + 1
         };
         self.cache_writes.push(CacheWrite {
             key: counter,

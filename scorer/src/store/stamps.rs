@@ -176,11 +176,10 @@ pub async fn write(
             app: source_app,
             scorer_id: scorer.transpose()?,
         };
-        let ids = match mode {
-            Mode::Commit | Mode::CommitUnlisted => {
-                insert(pool, address, &rows, &source, now).await?
-            }
-            Mode::DryRun => (1..).map(|id: i64| -id).take(rows.len()).collect(),
+        let ids = if mode.writes() {
+            insert(pool, address, &rows, &source, now).await?
+        } else {
+            (1..).map(|id: i64| -id).take(rows.len()).collect()
         };
         Ok(ids
             .into_iter()
@@ -219,9 +218,10 @@ async fn remove(
     now: DateTime<Utc>,
     mode: Mode,
 ) -> Result<Vec<(i64, DateTime<Utc>)>, Failure> {
-    let statement = match mode {
-        Mode::Commit | Mode::CommitUnlisted => include_str!("sql/remove_stamps.sql"),
-        Mode::DryRun => include_str!("sql/removable_stamps.sql"),
+    let statement = if mode.writes() {
+        include_str!("sql/remove_stamps.sql")
+    } else {
+        include_str!("sql/removable_stamps.sql")
     };
     let rows = sqlx::query(statement)
         .bind(address)

@@ -131,7 +131,7 @@ async fn a_score_takes_as_few_round_trips_as_promised() {
     assert_eq!(world.count("account_accountapikeyanalytics").await, 4);
 }
 
-/// Planning the two long statements anew takes several times as long as running them.
+/// Planning the two long statements anew takes longer than running them.
 #[tokio::test]
 async fn statements_are_planned_once_whatever_the_statistics_say() {
     let world = World::start().await;

@@ -114,16 +114,12 @@ pub fn set_forwarded(headers: &mut HeaderMap, mode: ForwardedMode, client: &Head
     }
     let replace = mode == ForwardedMode::Replace;
     match headers.entry(FORWARDED_FOR) {
-        Entry::Occupied(mut before) if !replace => {
-            let values: Vec<&[u8]> = before.iter().map(HeaderValue::as_bytes).collect();
-            let chain = [values.join(b", ".as_slice()).as_slice(), client.as_bytes()]
-                .join(b", ".as_slice());
-            if let Ok(chain) = HeaderValue::from_bytes(&chain) {
+        Entry::Occupied(mut before) => {
+            let kept = before.iter().filter(|_| !replace);
+            let chain: Vec<&[u8]> = kept.chain([client]).map(HeaderValue::as_bytes).collect();
+            if let Ok(chain) = HeaderValue::from_bytes(&chain.join(b", ".as_slice())) {
                 before.insert(chain);
             }
-        }
-        Entry::Occupied(mut before) => {
-            before.insert(client.clone());
         }
         Entry::Vacant(place) => {
             place.insert(client.clone());

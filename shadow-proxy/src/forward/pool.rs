@@ -57,7 +57,8 @@ impl Pool {
 
     /// The connection used last, so that the others can grow old and close: this lane's own, or
     /// before a new one is made, another's.
-    pub fn take(&self, now: Instant) -> Option<Connection> {
+    pub fn take(&self) -> Option<Connection> {
+        let now = Instant::now();
         self.take_from(self.own(), now).or_else(|| {
             let mut others = self.by_lane.iter();
             others.find_map(|lane| self.take_from(lane, now))

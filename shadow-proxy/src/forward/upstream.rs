@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -166,8 +166,7 @@ impl Upstream {
         raw: Option<Bytes>,
     ) -> Result<(Response<Incoming>, Option<Connection>), Failure> {
         loop {
-            let now = Instant::now();
-            let (mut connection, reused) = match self.idle.take(now) {
+            let (mut connection, reused) = match self.idle.take() {
                 Some(connection) => (connection, true),
                 None => (Box::pin(self.open_http1()).await?, false),
             };
@@ -226,22 +225,10 @@ impl Upstream {
         progress: Option<Progress>,
     ) -> Result<T, Failure> {
         let limit = self.settings.response_timeout.0;
-        let Some(progress) = progress else {
-            let answer = deadline.limit(limit, sent).await;
-            return answer.map_err(|Elapsed| Failure::ResponseTimeout);
-        };
-        tokio::pin!(sent);
-        loop {
-            let deadline = progress.last() + limit;
-            tokio::select! {
-                answer = &mut sent => return Ok(answer),
-                () = sleep_until(deadline) => {
-                    if progress.last() + limit <= Instant::now() {
-                        return Err(Failure::ResponseTimeout);
-                    }
-                }
-            }
-        }
+        let begun = Instant::now();
+        let due = || progress.as_ref().map_or(begun, Progress::last) + limit;
+        let answer = deadline.limit(due, sent).await;
+        answer.map_err(|Elapsed| Failure::ResponseTimeout)
     }
 
     async fn open_http1(&self) -> Result<Connection, Failure> {
