@@ -7,6 +7,7 @@ mod apply;
 pub(crate) mod bans;
 pub(crate) mod contributor_statistics;
 pub(crate) mod credential_definition;
+pub mod databases;
 pub mod failure;
 pub mod history;
 mod instant;

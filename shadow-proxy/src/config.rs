@@ -292,6 +292,12 @@ impl Config {
                 self.mirror.niceness
             ));
         }
+        if !(0.0..=1.0).contains(&self.mirror.busy_share) {
+            return invalid(format!(
+                "mirror.busy_share is {}: write a share of the machine between 0.0 and 1.0 (no limit)",
+                self.mirror.busy_share
+            ));
+        }
         for route in &self.routes {
             route.validate().map_err(ConfigError::Invalid)?;
         }

@@ -4,6 +4,8 @@
 //! kept, and gives it back with its verdict: bodies held at any time are bounded by the number of
 //! places and the cap on a body, whatever the candidate does.
 
+pub mod budget;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +21,7 @@ use tokio::{
     time::timeout,
 };
 
+use self::budget::Budget;
 use crate::{
     accounts::{Fate, Ticket},
     candidate::{AskError, Candidate, breaker::Breaker},
@@ -95,6 +98,7 @@ pub struct Mirror {
     candidate: Candidate,
     reference: Candidate,
     breaker: Breaker,
+    budget: Arc<Budget>,
     places: Arc<Semaphore>,
     queue: mpsc::Sender<Tapped>,
     judge: Judge,
@@ -119,6 +123,7 @@ pub struct MirrorParts {
     pub redaction: Redaction,
     pub findings: Arc<Findings>,
     pub stage: Arc<Stage>,
+    pub budget: Arc<Budget>,
 }
 
 impl Mirror {
@@ -137,6 +142,7 @@ impl Mirror {
             redaction: parts.redaction,
             findings: parts.findings,
             stage: parts.stage,
+            budget: parts.budget,
             config,
         });
         let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
@@ -163,6 +169,10 @@ impl Mirror {
 
     pub fn breaker(&self) -> &Breaker {
         &self.breaker
+    }
+
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     pub fn noise(&self) -> Option<&Noise> {
@@ -218,6 +228,9 @@ impl Mirror {
         }
         if self.breaker.is_refusing() {
             return Err(Fate::Dropped("breaker_open"));
+        }
+        if !self.budget.admits() {
+            return Err(Fate::Dropped("processors_busy"));
         }
         Arc::clone(&self.places)
             .try_acquire_owned()

@@ -2,7 +2,10 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -82,6 +85,24 @@ pub(crate) struct Service {
     pub(crate) sink: Option<Arc<Sink>>,
     pub(crate) recorder: Option<Arc<Recorder>>,
     subjects: Arc<Subjects>,
+    answering: AtomicUsize,
+}
+
+/// A request whose answer has not begun.
+#[derive(Debug)]
+struct Answering<'a>(&'a AtomicUsize);
+
+impl<'a> Answering<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Service {
@@ -99,12 +120,18 @@ impl Service {
             sink,
             recorder,
             subjects: Arc::default(),
+            answering: AtomicUsize::new(0),
         }
     }
 
     /// The configuration in force; a request keeps the one it began with.
     pub(crate) fn live(&self) -> Arc<Live> {
         Arc::clone(&self.live.read())
+    }
+
+    /// Requests whose answers have not begun.
+    pub(crate) fn answering(&self) -> usize {
+        self.answering.load(Ordering::Relaxed)
     }
 
     /// What was found so far, by all replicas.
@@ -133,6 +160,7 @@ struct Plan {
 
 impl Answer for Service {
     async fn answer(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Body> {
+        let _answering = Answering::begin(&self.answering);
         let live = self.live();
         let raw_target = target::decode(request.uri().path());
         let plan = self.plan(&live, &client, &request, raw_target.as_deref());

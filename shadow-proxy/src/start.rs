@@ -34,7 +34,7 @@ use crate::{
     judge::Judge,
     lanes::Lanes,
     listener,
-    mirror::{Mirror, MirrorParts},
+    mirror::{Mirror, MirrorParts, budget::Budget},
     noise::Noise,
     recording::Recorder,
     redaction::{Redaction, RedactionError},
@@ -165,6 +165,7 @@ impl Proxy {
             shared.sink.clone(),
             shared.recorder.clone(),
         ));
+        shared.keep_budget(&service);
         let stop = CancellationToken::new();
         let serving = tokio::spawn(listener::run(
             listener,
@@ -200,6 +201,7 @@ impl Proxy {
 struct Shared {
     /// The mirror's own threads: nothing it computes can keep the primary path waiting for a turn.
     runtime: MirrorRuntime,
+    budget: Arc<Budget>,
     accounts: Arc<Accounts>,
     /// Of the question that the last reading asks.
     findings: Mutex<Arc<Findings>>,
@@ -211,7 +213,8 @@ struct Shared {
 
 impl Shared {
     fn new(config: &Config, parts: Parts) -> Result<Self, StartError> {
-        let runtime = mirror_runtime(&config.mirror)?;
+        let budget = Arc::new(Budget::new(config.mirror.busy_share));
+        let runtime = mirror_runtime(&config.mirror, &budget)?;
         let accounts = Arc::<Accounts>::default();
         let stage = Arc::new(Stage::new(&config.stage)?);
         let sink = match &config.sink {
@@ -239,6 +242,7 @@ impl Shared {
         }
         Ok(Self {
             runtime,
+            budget,
             accounts,
             findings: Mutex::new(findings),
             stage,
@@ -246,6 +250,14 @@ impl Shared {
             recorder,
             parts,
         })
+    }
+
+    /// Holds the mirror to its budget for as long as the service lives.
+    fn keep_budget(&self, service: &Arc<Service>) {
+        let service = Arc::downgrade(service);
+        let _entered = self.runtime.0.as_ref().map(Runtime::enter);
+        self.budget
+            .keep(move || service.upgrade().map(|service| service.answering()));
     }
 
     /// The findings on what a configuration asks: those so far, or new ones.
@@ -335,6 +347,7 @@ impl Shared {
                     redaction: Redaction::new(&config.redaction)?,
                     findings: Arc::clone(&findings),
                     stage: Arc::clone(&self.stage),
+                    budget: Arc::clone(&self.budget),
                 };
                 Some(Mirror::start(config.mirror.clone(), parts))
             }
@@ -396,18 +409,24 @@ impl Drop for MirrorRuntime {
     }
 }
 
-fn mirror_runtime(config: &MirrorConfig) -> Result<MirrorRuntime, StartError> {
+fn mirror_runtime(
+    config: &MirrorConfig,
+    budget: &Arc<Budget>,
+) -> Result<MirrorRuntime, StartError> {
     let niceness = config.niceness;
+    let (joining, leaving) = (Arc::clone(budget), Arc::clone(budget));
     runtime::Builder::new_multi_thread()
         .worker_threads(config.threads)
         .thread_name("mirror")
         .on_thread_start(move || {
+            joining.join();
             // On Linux this is the priority of the calling thread alone. A system that refuses
             // leaves the mirror as important as the users.
             if let Err(error) = rustix::process::setpriority_process(None, niceness) {
                 tracing::warn!(%error, "cannot lower the priority of the mirror");
             }
         })
+        .on_thread_stop(move || leaving.leave())
         .enable_all()
         .build()
         .map(|runtime| MirrorRuntime(Some(runtime)))

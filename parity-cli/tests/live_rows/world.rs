@@ -178,6 +178,7 @@ impl World {
         proxy.candidate = Some(CandidateConfig::Embedded(Embedded::default()));
         proxy.rules = Some(fixtures().join("rules.toml"));
         proxy.mirror.deadline = Span(PATIENCE);
+        proxy.mirror.busy_share = 1.0;
         proxy.rows = Some(setting.rows);
         let own = pool.connect_options().as_ref().clone();
         let rows = match setting.from {

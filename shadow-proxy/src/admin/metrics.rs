@@ -208,6 +208,11 @@ fn show_mirror(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Err
             "0 closed, 1 half-open, 2 open",
             breaker,
         ),
+        (
+            "shadow_proxy_admitted_share",
+            "Share of sampled requests that the mirror takes: below 1 while no processor is idle",
+            mirror.budget().admitted(),
+        ),
     ] {
         page.gauge(name, help, &[])?
             .with_label_values::<&str>(&[])

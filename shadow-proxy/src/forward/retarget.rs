@@ -30,7 +30,7 @@ pub struct Replacement {
 pub struct Retargeting<T> {
     inner: T,
     slot: Slot,
-    /// A corrected request line, not yet written in full.
+    /// A corrected head, not yet written in full.
     pending: BytesMut,
 }
 
@@ -56,11 +56,11 @@ impl<T: Write + Unpin> Retargeting<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes the replacement that is due and the request line it applies to, if any. Returns how
-    /// many of `buffer`'s bytes are dealt with.
-    fn correct(&mut self, buffer: &[u8]) -> io::Result<Option<usize>> {
+    /// Takes the replacement that is due, if any, and the bytes it applies to: all of them, so that
+    /// a head leaves in one piece as it would have without. Says whether there was one.
+    fn correct(&mut self, buffer: &[u8]) -> io::Result<bool> {
         let Some(replacement) = self.slot.lock().take() else {
-            return Ok(None);
+            return Ok(false);
         };
         let start = buffer
             .iter()
@@ -71,7 +71,9 @@ impl<T: Write + Unpin> Retargeting<T> {
             Some(start) if buffer[start..].starts_with(placeholder) => {
                 self.pending.extend_from_slice(&buffer[..start]);
                 self.pending.extend_from_slice(&replacement.target);
-                Ok(Some(start + placeholder.len()))
+                let rest = &buffer[start + placeholder.len()..];
+                self.pending.extend_from_slice(rest);
+                Ok(true)
             }
             _ => Err(io::Error::other(
                 "the request line was not written in one piece",
@@ -97,12 +99,12 @@ impl<T: Write + Unpin> Write for Retargeting<T> {
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_pending(cx))?;
-        if let Some(consumed) = self.correct(buffer)? {
+        if self.correct(buffer)? {
             // What cannot be written now goes first the next time.
             if let Poll::Ready(Err(error)) = self.poll_pending(cx) {
                 return Poll::Ready(Err(error));
             }
-            return Poll::Ready(Ok(consumed));
+            return Poll::Ready(Ok(buffer.len()));
         }
         Pin::new(&mut self.inner).poll_write(cx, buffer)
     }

@@ -1,6 +1,7 @@
 //! A backend: its pool of connections, and one exchange over them.
 
 use std::{
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -26,7 +27,7 @@ use super::{
     connect::{BackendError, Connector},
     deadline::{Deadline, Elapsed},
     expect::{self, Permission},
-    failure::Failure,
+    failure::{self, Failure},
     headers,
     pool::{Connection, Pool},
     retarget::{Replacement, Retargeting, Slot},
@@ -188,7 +189,7 @@ impl Upstream {
                     // The backend closed an idle connection before anything was written on it.
                     (Some(unsent), _) if reused => request = unsent,
                     // It closed just as a request without effects of its own arrived.
-                    (None, Some(copy)) if is_closed(error.error()) => request = copy,
+                    (None, Some(copy)) if is_lost(error.error()) => request = copy,
                     _ => return Err(Failure::of_exchange(error.error())),
                 },
             }
@@ -277,8 +278,19 @@ impl Upstream {
     }
 }
 
-fn is_closed(error: &hyper::Error) -> bool {
-    error.is_incomplete_message() || error.is_closed() || error.is_canceled()
+/// Whether the connection ended, and not the exchange on it: also by a reset, which is what a
+/// request meets that arrives after the backend has closed.
+fn is_lost(error: &hyper::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    error.is_incomplete_message()
+        || error.is_closed()
+        || error.is_canceled()
+        || failure::find::<io::Error>(error).is_some_and(|cause| {
+            matches!(
+                cause.kind(),
+                ConnectionReset | ConnectionAborted | BrokenPipe
+            )
+        })
 }
 
 /// A copy to send again, for requests that may be repeated (RFC 9110 §9.2.2) and have no body.

@@ -53,6 +53,7 @@ async fn check_explains_what_is_right_and_names_what_is_wrong() {
     for (more, named) in [
         ("[mirror]\nrait = 1.0\n", "rait"),
         ("[mirror]\nrate = 2.0\n", "mirror.rate"),
+        ("[mirror]\nbusy_share = -0.1\n", "mirror.busy_share"),
         ("connect_timeout = \"5 days\"\n", "5 days"),
         ("rewrite = 1\n", "rewrite"),
         ("[sink]\nurl_env = \"X\"\nkeep = 0\n", "sink.keep"),

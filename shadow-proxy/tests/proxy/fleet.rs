@@ -47,6 +47,8 @@ impl Scene {
             [candidate]
             kind = "http"
             url = "{candidate}"
+            [mirror]
+            busy_share = 1.0
             [sink]
             url_env = "SINK_URL"
             replica = "{replica}"

@@ -84,7 +84,12 @@ async fn connections_to_the_backend_are_kept_and_a_closed_one_is_replaced() {
 
 #[tokio::test]
 async fn a_read_lost_on_a_kept_connection_is_sent_again_as_it_was_and_a_write_is_not() {
-    for (method, arrivals, status) in [("GET", 3, "200 OK"), ("POST", 2, "502 Bad Gateway")] {
+    for (method, is_reset, arrivals, status) in [
+        ("GET", false, 3, "200 OK"),
+        ("GET", true, 3, "200 OK"),
+        ("POST", false, 2, "502 Bad Gateway"),
+        ("POST", true, 2, "502 Bad Gateway"),
+    ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = proxy_to(&format!("http://{}", listener.local_addr().unwrap())).await;
         let (heads, mut arrived) = tokio::sync::mpsc::unbounded_channel();
@@ -98,6 +103,9 @@ async fn a_read_lost_on_a_kept_connection_is_sent_again_as_it_was_and_a_write_is
                     buffer.truncate(length);
                     heads.send(String::from_utf8(buffer).unwrap()).unwrap();
                     if number == answers {
+                        if is_reset {
+                            stream.set_zero_linger().unwrap();
+                        }
                         break;
                     }
                     let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

@@ -6,6 +6,7 @@
 )]
 
 mod admin;
+mod budget;
 mod command;
 mod corpus;
 mod downgrade;

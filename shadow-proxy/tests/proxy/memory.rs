@@ -90,6 +90,7 @@ async fn grows(candidate: &Backend) -> u64 {
         workers = 4
         body_cap = "256KiB"
         deadline = "1s"
+        busy_share = 1.0
         [mirror.breaker]
         pause = "100ms"
         [stage]

@@ -56,6 +56,7 @@ pub(crate) fn start(
          [admin]\naddress = \"127.0.0.1:0\"\n{admin}\
          [reference]\nurl = \"{}\"\n\
          [candidate]\nkind = \"http\"\nurl = \"{}\"\n\
+         [mirror]\nbusy_share = 1.0\n\
          [journal]\ndirectory = \"journal\"\n\
          [stage]\nstate_file = \"stage.json\"\n{sink}",
         reference.url(),

@@ -189,6 +189,8 @@ pub(crate) fn shadowing(reference: &Backend, candidate: &Backend) -> Config {
     config.candidate = Some(CandidateConfig::Http(shadow_proxy::config::Backend::new(
         &candidate.url(),
     )));
+    // Nothing is to be left out because other tests keep the machine busy.
+    config.mirror.busy_share = 1.0;
     config
 }
 
