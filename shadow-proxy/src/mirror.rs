@@ -192,27 +192,33 @@ impl Mirror {
 
     /// Takes a place for a request, or says what becomes of it instead.
     pub fn hold(&self, facts: &Facts<'_>, ticket: Ticket, watch: Option<Watch>) -> Option<Held> {
-        let now = Utc::now();
-        match self.place(facts) {
-            Ok(place) => Some(Held {
-                began: now,
-                ended: now,
-                ticket,
-                server: facts.server,
-                stage: facts.stage,
-                watch,
-                noise_share: match facts.server {
-                    Side::Reference => facts.noise_share,
-                    Side::Candidate => 0.0,
-                },
-                look: None,
-                _place: place,
-            }),
+        let place = match self.place(facts) {
+            Ok(place) => place,
             Err(fate) => {
                 ticket.settle(fate);
-                None
+                return None;
             }
-        }
+        };
+        let now = Utc::now();
+        Some(Held {
+            began: now,
+            ended: now,
+            ticket,
+            server: facts.server,
+            stage: facts.stage,
+            watch,
+            noise_share: match facts.server {
+                Side::Reference => facts.noise_share,
+                Side::Candidate => 0.0,
+            },
+            look: None,
+            _place: place,
+        })
+    }
+
+    /// Share of the requests of a route that is mirrored.
+    pub fn rate(&self, route: &Route) -> f64 {
+        route.rate.unwrap_or(self.config.rate)
     }
 
     fn place(&self, facts: &Facts<'_>) -> Result<OwnedSemaphorePermit, Fate> {
@@ -222,8 +228,7 @@ impl Mirror {
         if self.writes(facts) == Some(WritePolicy::Skip) {
             return Err(Fate::Declined("write_policy"));
         }
-        let rate = facts.route.rate.unwrap_or(self.config.rate);
-        if !sampling::is_in(rate, Purpose::Mirror, facts.sticky_key) {
+        if !sampling::is_in(self.rate(facts.route), Purpose::Mirror, facts.sticky_key) {
             return Err(Fate::SampledOut);
         }
         if self.breaker.is_refusing() {

@@ -4,8 +4,9 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use tokio::{runtime::Handle, time::Instant};
 use crate::{
     accounts::{Accounts, Fate, Ticket},
     candidate::embedded::Embedded,
-    config::{Config, Sticky},
+    config::{Config, operation::Rung},
     findings::Findings,
     fleet::Fleet,
     forward::{
@@ -32,9 +33,9 @@ use crate::{
     mirror::{Facts, Held, Mirror},
     noise,
     recording::{Place, Recorder},
-    route::{self, Matched, Routes},
+    route::{self, Matched, Route, Routes},
     sink::Sink,
-    stage::{Side, Sign, Stage},
+    stage::{Side, Sign, Stage, Standing},
     subjects::{Subjects, Watch},
     tee::{Audience, RequestCapture, RequestHead, ResponseTee},
     verdicts::{self, Judged},
@@ -85,24 +86,8 @@ pub(crate) struct Service {
     pub(crate) sink: Option<Arc<Sink>>,
     pub(crate) recorder: Option<Arc<Recorder>>,
     subjects: Arc<Subjects>,
-    answering: AtomicUsize,
-}
-
-/// A request whose answer has not begun.
-#[derive(Debug)]
-struct Answering<'a>(&'a AtomicUsize);
-
-impl<'a> Answering<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Answering<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+    /// Nanoseconds that requests have waited for their answers to begin.
+    waited: AtomicU64,
 }
 
 impl Service {
@@ -120,7 +105,7 @@ impl Service {
             sink,
             recorder,
             subjects: Arc::default(),
-            answering: AtomicUsize::new(0),
+            waited: AtomicU64::new(0),
         }
     }
 
@@ -129,9 +114,9 @@ impl Service {
         Arc::clone(&self.live.read())
     }
 
-    /// Requests whose answers have not begun.
-    pub(crate) fn answering(&self) -> usize {
-        self.answering.load(Ordering::Relaxed)
+    /// How long all requests together have waited for their answers to begin.
+    pub(crate) fn waited(&self) -> Duration {
+        Duration::from_nanos(self.waited.load(Ordering::Relaxed))
     }
 
     /// What was found so far, by all replicas.
@@ -160,7 +145,6 @@ struct Plan {
 
 impl Answer for Service {
     async fn answer(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Body> {
-        let _answering = Answering::begin(&self.answering);
         let live = self.live();
         let raw_target = target::decode(request.uri().path());
         let plan = self.plan(&live, &client, &request, raw_target.as_deref());
@@ -202,14 +186,15 @@ impl Service {
         };
         let matched = live.routes.find(request.method(), path);
         let subject = route::subject(&matched, request.headers());
-        let sticky_key = sticky_key(
-            live,
-            subject.as_deref(),
-            request.headers(),
-            client.address.ip(),
-        );
         let stage = self.stage.number();
         let standing = self.stage.standing();
+        let sticky_key = draws(live, standing, &matched.route)
+            .then(|| {
+                let sticky = live.config.mirror.sticky;
+                let client = client.address.ip();
+                route::sticky_key(sticky, subject.as_deref(), request.headers(), client)
+            })
+            .flatten();
         let server = match &live.candidate {
             None => Side::Reference,
             Some(_) if live.config.stage.honour_header && asks_for_candidate(request.headers()) => {
@@ -269,7 +254,7 @@ impl Service {
         let route = &matched.name;
         let mut audience = Audience {
             recording: self.place(&plan, &outbound),
-            mirror: live.mirror.clone().zip(hold(live, plan, &outbound)),
+            mirror: hold(live, plan, &outbound),
         };
         let cap = live.config.mirror.body_cap.bytes();
         let tapped = (!audience.is_empty()).then(|| {
@@ -294,6 +279,9 @@ impl Service {
             }
             _ => by_upstream(&live.reference, outbound).await,
         };
+        let took = begun.elapsed();
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.waited.fetch_add(nanos, Ordering::Relaxed);
         let response = match answer {
             Ok(response) => response,
             Err(failure) => {
@@ -303,7 +291,7 @@ impl Service {
                 return Err(failure);
             }
         };
-        live.findings.asked(server, route, begun.elapsed());
+        live.findings.asked(server, route, took);
         live.findings.served(server, response.status());
         if server == Side::Candidate {
             let failed = response.status().is_server_error();
@@ -329,7 +317,7 @@ impl Service {
 }
 
 /// Takes a place in the mirror, or settles what becomes of the request instead.
-fn hold(live: &Live, plan: Plan, outbound: &Outbound) -> Option<Held> {
+fn hold(live: &Live, plan: Plan, outbound: &Outbound) -> Option<(Arc<Mirror>, Held)> {
     let facts = Facts {
         route: &plan.matched.route,
         method: outbound.request.method(),
@@ -343,7 +331,10 @@ fn hold(live: &Live, plan: Plan, outbound: &Outbound) -> Option<Held> {
             .noise_share(outbound.request.method(), live.config.noise.rate),
     };
     match (&live.mirror, plan.not_mirrored) {
-        (Some(mirror), None) => mirror.hold(&facts, plan.ticket, plan.watch),
+        (Some(mirror), None) => {
+            let held = mirror.hold(&facts, plan.ticket, plan.watch)?;
+            Some((Arc::clone(mirror), held))
+        }
         (_, reason) => {
             let reason = reason.unwrap_or("no_candidate");
             plan.ticket.settle(Fate::Declined(reason));
@@ -420,17 +411,14 @@ fn asks_for_candidate(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
 }
 
-fn sticky_key(
-    live: &Live,
-    subject: Option<&str>,
-    headers: &HeaderMap,
-    client: IpAddr,
-) -> Option<String> {
-    if live.candidate.is_none() && live.config.recording.rate >= 1.0 {
-        return None;
-    }
-    let sticky: Sticky = live.config.mirror.sticky;
-    route::sticky_key(sticky, subject, headers, client)
+/// Whether anything about a request is drawn, which is what its sticky key is for.
+fn draws(live: &Live, standing: Standing, route: &Route) -> bool {
+    standing.stage == Rung::Canary
+        || live.config.recording.rate < 1.0
+        || live
+            .mirror
+            .as_ref()
+            .is_some_and(|mirror| mirror.rate(route) < 1.0)
 }
 
 /// Length the client announced in bytes, 0 when it did not.

@@ -257,7 +257,7 @@ impl Shared {
         let service = Arc::downgrade(service);
         let _entered = self.runtime.0.as_ref().map(Runtime::enter);
         self.budget
-            .keep(move || service.upgrade().map(|service| service.answering()));
+            .keep(move || service.upgrade().map(|service| service.waited()));
     }
 
     /// The findings on what a configuration asks: those so far, or new ones.

@@ -210,7 +210,7 @@ fn show_mirror(service: &Service, page: &Page<'_>) -> Result<(), prometheus::Err
         ),
         (
             "shadow_proxy_admitted_share",
-            "Share of sampled requests that the mirror takes: below 1 while no processor is idle",
+            "Share of sampled requests that the mirror takes: below 1 while hardly a processor is idle",
             mirror.budget().admitted(),
         ),
     ] {

@@ -29,7 +29,7 @@ pub struct MirrorConfig {
     /// How far these threads stand back when the processor is scarce: 0 (as important as those
     /// that serve) to 19. Fixed at start.
     pub niceness: i32,
-    /// Share of the machine's processor time that these threads take at most while no processor is
+    /// Share of the machine's processor time that these threads take at most while hardly one is
     /// idle, 0.0 to 1.0 (without limit); requests beyond it are dropped. Fixed at start.
     pub busy_share: f64,
     /// Requests the candidate is asked at one time.
@@ -53,7 +53,7 @@ impl Default for MirrorConfig {
             sticky: Sticky::default(),
             threads: 1,
             niceness: 10,
-            busy_share: 0.05,
+            busy_share: 0.03,
             workers: 8,
             capacity: 512,
             body_cap: Size::kib(256),
