@@ -14,10 +14,13 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long a connection may lie idle before it is looked at ahead of its use: a look is a round
 /// trip, and a database that was restarted has ended the connections of before.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// Keeps PostgreSQL from planning a statement anew for every call, which takes longer than running
-/// it. Left to itself, it may do so by its statistics. PostgreSQL before 12 has no such setting, and
-/// is left as it is.
-const PLAN_ONCE: &str = "SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode'";
+/// How PostgreSQL is to plan for the scorer, whatever its statistics say: a statement once for a
+/// connection, because planning takes longer than running; and without bitmaps. A scoring replaces
+/// all stamps of its passport, and a plain scan of an index marks the entries of rows that are gone,
+/// where a bitmap visits all of them up to the next vacuum. PostgreSQL before 12 has no such
+/// setting of the first kind, and is left as it is there.
+const PLANNING: &str = "SELECT set_config(name, CASE name WHEN 'enable_bitmapscan' THEN 'off' ELSE 'force_generic_plan' END, false)
+    FROM pg_settings WHERE name IN ('plan_cache_mode', 'enable_bitmapscan')";
 
 /// Connection pools.
 #[derive(Debug, Clone)]
@@ -53,7 +56,7 @@ impl Databases {
                 .test_before_acquire(false)
                 .after_connect(|connection, _| {
                     Box::pin(async move {
-                        connection.execute(PLAN_ONCE).await?;
+                        connection.execute(PLANNING).await?;
                         Ok(())
                     })
                 })

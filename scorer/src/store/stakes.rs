@@ -1,4 +1,7 @@
 //! Stakes on identities (contract §3.11, §3.12).
+//!
+//! Whoever is on either side is looked for by one index each: a condition with `OR` would need a
+//! bitmap, which these connections do without ([`super::databases`]).
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgPool};
@@ -24,7 +27,10 @@ pub(crate) async fn current(pool: &PgPool, address: &str) -> Result<Vec<Stake>, 
     sqlx::query_as(
         "SELECT chain, staker, stakee, current_amount::text AS amount, unlock_time, lock_time, \
                 last_updated_in_block::text AS last_updated_in_block \
-         FROM stake_stake WHERE staker = $1 OR stakee = $1 ORDER BY ctid",
+         FROM stake_stake WHERE id IN ( \
+             SELECT id FROM stake_stake WHERE staker = $1 \
+             UNION SELECT id FROM stake_stake WHERE stakee = $1) \
+         ORDER BY ctid",
     )
     .bind(address)
     .fetch_all(pool)
@@ -54,8 +60,10 @@ pub(crate) async fn legacy(
     sqlx::query_as(
         "SELECT id, event_type, round_id, staker, address, amount::text AS amount, staked, \
                 block_number, tx_hash \
-         FROM registry_gtcstakeevent \
-         WHERE round_id = $2 AND (staker = $1 OR address = $1) ORDER BY ctid",
+         FROM registry_gtcstakeevent WHERE id IN ( \
+             SELECT id FROM registry_gtcstakeevent WHERE round_id = $2 AND staker = $1 \
+             UNION SELECT id FROM registry_gtcstakeevent WHERE round_id = $2 AND address = $1) \
+         ORDER BY ctid",
     )
     .bind(address)
     .bind(round_id)

@@ -11,6 +11,7 @@ mod collector;
 mod dry_run;
 mod faults;
 mod infinity;
+mod planning;
 mod process;
 mod races;
 mod registry;

@@ -131,18 +131,6 @@ async fn a_score_takes_as_few_round_trips_as_promised() {
     assert_eq!(world.count("account_accountapikeyanalytics").await, 4);
 }
 
-/// Planning the two long statements anew takes longer than running them.
-#[tokio::test]
-async fn statements_are_planned_once_whatever_the_statistics_say() {
-    let world = World::start().await;
-    let url = ("DATABASE_URL".to_owned(), world.postgres.url());
-    let settings = Settings::from_pairs(settings().into_iter().chain([url])).unwrap();
-    let databases = Databases::connect(&settings).unwrap();
-    let shown = sqlx::query_scalar("SHOW plan_cache_mode");
-    let mode: String = shown.fetch_one(&databases.primary).await.unwrap();
-    assert_eq!(mode, "force_generic_plan");
-}
-
 fn get(target: &str, header: &str, value: &str) -> Request {
     request("GET", target, (header, value), String::new())
 }
@@ -194,7 +182,7 @@ async fn call(service: &Service, request: Request) {
     );
 }
 
-fn settings() -> Vec<(String, String)> {
+pub(crate) fn settings() -> Vec<(String, String)> {
     let pairs = [
         ("SECRET_KEY", "secret"),
         ("DEBUG", "off"),

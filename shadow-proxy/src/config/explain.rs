@@ -30,10 +30,11 @@ impl Config {
             let bound = self.mirror.memory_bound().0 / (1024 * 1024);
             writeln!(
                 out,
-                "mirror     {} % of requests, {} at a time, at most {} held: at most {bound} MiB of bodies",
+                "mirror     {} % of requests, {} at a time, at most {} held: at most {bound} MiB of bodies; at most {} % of a busy machine",
                 self.mirror.rate * 100.0,
                 self.mirror.workers,
                 self.mirror.capacity,
+                self.mirror.busy_share * 100.0,
             )?;
         }
         if let Some(rows) = &self.rows {

@@ -84,7 +84,7 @@ impl Budget {
     }
 
     /// Looks at the machine now and then, on the runtime that is current. `waited` says how long
-    /// all requests together have waited for their answers so far; nothing ends the looking.
+    /// all requests together have waited for their answers so far, and nothing when nobody serves any more.
     pub fn keep(self: &Arc<Self>, waited: impl Fn() -> Option<Duration> + Send + 'static) {
         if self.limit >= 1.0 {
             return;
