@@ -5,6 +5,7 @@
 //! places and the cap on a body, whatever the candidate does.
 
 pub mod budget;
+mod machine;
 
 use std::sync::Arc;
 

@@ -188,13 +188,13 @@ impl Service {
         let subject = route::subject(&matched, request.headers());
         let stage = self.stage.number();
         let standing = self.stage.standing();
-        let sticky_key = draws(live, standing, &matched.route)
-            .then(|| {
-                let sticky = live.config.mirror.sticky;
-                let client = client.address.ip();
-                route::sticky_key(sticky, subject.as_deref(), request.headers(), client)
-            })
-            .flatten();
+        let sticky_key = if draws(live, standing, &matched.route) {
+            let sticky = live.config.mirror.sticky;
+            let client = client.address.ip();
+            route::sticky_key(sticky, subject.as_deref(), request.headers(), client)
+        } else {
+            None
+        };
         let server = match &live.candidate {
             None => Side::Reference,
             Some(_) if live.config.stage.honour_header && asks_for_candidate(request.headers()) => {

@@ -414,19 +414,18 @@ fn mirror_runtime(
     budget: &Arc<Budget>,
 ) -> Result<MirrorRuntime, StartError> {
     let niceness = config.niceness;
-    let (joining, leaving) = (Arc::clone(budget), Arc::clone(budget));
+    let budget = Arc::clone(budget);
     runtime::Builder::new_multi_thread()
         .worker_threads(config.threads)
         .thread_name("mirror")
         .on_thread_start(move || {
-            joining.join();
+            budget.join();
             // On Linux this is the priority of the calling thread alone. A system that refuses
             // leaves the mirror as important as the users.
             if let Err(error) = rustix::process::setpriority_process(None, niceness) {
                 tracing::warn!(%error, "cannot lower the priority of the mirror");
             }
         })
-        .on_thread_stop(move || leaving.leave())
         .enable_all()
         .build()
         .map(|runtime| MirrorRuntime(Some(runtime)))
